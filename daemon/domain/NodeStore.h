@@ -1,0 +1,44 @@
+#pragma once
+
+#include "base/Clock.h"
+
+#include <string>
+#include <vector>
+
+namespace usher {
+
+struct Node {
+    std::string id;
+    std::string name;
+    std::string bootId;
+    std::string address; ///< where other nodes reach it; empty on a single node
+    Micros startedAt = 0;
+    Micros heartbeatAt = 0;
+    bool draining = false;
+};
+
+struct AuditRecord {
+    Micros at = 0;
+    std::string actor;    ///< principal id, or "-" when unknown
+    std::string action;   ///< "key.create"
+    std::string resource;
+    std::string decision; ///< allowed, refused
+    std::string code;
+    std::string address;
+    std::string requestId;
+    std::string detail;
+};
+
+/// Nodes and the audit log. [any-thread]; may throw StorageUnavailable.
+class NodeStore {
+public:
+    virtual ~NodeStore() = default;
+    virtual void registerNode(const Node&) = 0;
+    virtual void beat(const std::string& nodeId, Micros now) = 0;
+    virtual std::vector<Node> listNodes() = 0;
+    virtual void appendAudit(const std::vector<AuditRecord>&) = 0;
+    /// A round trip to the database; throws when it is away.
+    virtual void ping(Instant deadline) = 0;
+};
+
+} // namespace usher
