@@ -97,6 +97,8 @@ std::variant<Json, JsonError> parseJson(std::string_view text, const JsonLimits&
     if (text.size() > limits.maxBytes)
         return JsonError{"larger than " + std::to_string(limits.maxBytes) + " bytes"};
     if (text.substr(0, 3) == "\xEF\xBB\xBF") return JsonError{"starts with a byte order mark"};
+    // The library takes a raw NUL for the end of the text.
+    if (text.find('\0') != std::string_view::npos) return JsonError{"contains NUL"};
     StrictHandler handler(limits);
     bool ok = Json::sax_parse(text.begin(), text.end(), &handler);
     if (!ok || !handler.problem().empty())
