@@ -41,6 +41,7 @@ struct NewRun {
     std::string parametersJson; ///< {"NAME": "value"}
     int priority = 5;
     Micros queuedAt = 0;
+    std::int64_t position = 1; ///< as it was answered; kept with the idempotency key, so that a replay is equal
     std::optional<IdempotencyKey> idempotency; ///< held for 24 h
 };
 
@@ -53,6 +54,7 @@ struct Replay {
     std::string triggeredBy;
     std::string jobName;
     int testCount = 0;
+    std::int64_t position = 1;
 };
 
 /// The outcome of one row of a batch.
