@@ -2,13 +2,14 @@
 
 namespace usher {
 
-/// One request on its way through the chain. Shared because the next step runs wherever the last verdict arrived.
+/// One request on its way through the chain. Shared because the next step runs wherever the last verdict
+/// arrived.
 struct AuthChain::Walk {
     std::shared_ptr<const AuthRequest> request;
     Done done;
     std::size_t next = 0;
-    Answer answer;           ///< mode all: what the members so far have allowed
-    bool allowed = false;    ///< `answer` holds an ALLOW
+    Answer answer;                     ///< mode all: what the members so far have allowed
+    bool allowed = false;              ///< `answer` holds an ALLOW
     std::optional<Verdict> abstention; ///< the first that gave a code
 };
 
@@ -41,7 +42,8 @@ void AuthChain::ask(std::shared_ptr<Walk> walk) const {
         switch (answer.verdict.decision) {
         case Decision::allow:
             if (_mode == Mode::first) return walk->done(std::move(answer));
-            for (auto& settlement : answer.settlements) walk->answer.settlements.push_back(std::move(settlement));
+            for (auto& settlement : answer.settlements)
+                walk->answer.settlements.push_back(std::move(settlement));
             if (!walk->allowed) {
                 walk->answer.verdict = std::move(answer.verdict);
                 auto told = std::make_shared<AuthRequest>(*walk->request);
@@ -54,7 +56,8 @@ void AuthChain::ask(std::shared_ptr<Walk> walk) const {
             walk->allowed = true;
             return ask(walk);
         case Decision::abstain:
-            if (!walk->abstention && !answer.verdict.code.empty()) walk->abstention = std::move(answer.verdict);
+            if (!walk->abstention && !answer.verdict.code.empty())
+                walk->abstention = std::move(answer.verdict);
             if (_mode == Mode::first) return ask(walk);
             // All must allow, and this one did not: nobody after it is asked.
             walk->next = _members.size();

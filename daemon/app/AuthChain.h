@@ -7,10 +7,10 @@
 
 namespace usher {
 
-/// Several authenticators asked in order, as one. Mode first: the first that does not abstain decides. Mode all: every
-/// one must allow. Nobody is asked after a DENY or an ERROR, and when all abstain the request is refused in the words
-/// of the first who gave any. There is no way to be let in but by an ALLOW. Borrows its members; immutable, hence
-/// [any-thread].
+/// Several authenticators asked in order, as one. Mode first: the first that does not abstain decides. Mode
+/// all: every one must allow. Nobody is asked after a DENY or an ERROR, and when all abstain the request is
+/// refused in the words of the first who gave any. There is no way to be let in but by an ALLOW. Borrows its
+/// members; immutable, hence [any-thread].
 class AuthChain final : public Authenticator {
 public:
     enum class Mode { first, all };

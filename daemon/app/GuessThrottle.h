@@ -11,9 +11,9 @@
 
 namespace usher {
 
-/// Counts guesses (credentials that do not exist) by address, IPv6 by its /64, in the host, so that it serves every
-/// plugin. It only ever judges failures: a valid credential is answered from anywhere, always. Memory is bounded: at
-/// most `capacity` addresses; the one that was quiet longest is forgotten first. [any-thread]
+/// Counts guesses (credentials that do not exist) by address, IPv6 by its /64, in the host, so that it serves
+/// every plugin. It only ever judges failures: a valid credential is answered from anywhere, always. Memory
+/// is bounded: at most `capacity` addresses; the one that was quiet longest is forgotten first. [any-thread]
 class GuessThrottle {
 public:
     enum class Action { answer, delay, refuse };

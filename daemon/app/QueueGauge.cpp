@@ -29,7 +29,8 @@ void QueueGauge::recount(const std::vector<Wish>& wishes, Instant now, Instant d
         bool full = _overall.queued + static_cast<std::int64_t>(wishes.size()) > _overallLimit;
         overall = onlyFull ? full : stale(_overall, now);
     }
-    // No call to the database under the lock. What is claimed meanwhile makes the count too high, never too low.
+    // No call to the database under the lock. What is claimed meanwhile makes the count too high, never too
+    // low.
     std::vector<std::int64_t> counts;
     std::int64_t all = 0;
     if (!ids.empty()) counts = _store.countQueued(ids, limits, deadline);
@@ -39,7 +40,8 @@ void QueueGauge::recount(const std::vector<Wish>& wishes, Instant now, Instant d
     if (overall) _overall = {all, now};
 }
 
-std::vector<std::int64_t> QueueGauge::reserve(const std::vector<Wish>& wishes, Instant now, Instant deadline) {
+std::vector<std::int64_t> QueueGauge::reserve(const std::vector<Wish>& wishes, Instant now,
+                                              Instant deadline) {
     recount(wishes, now, deadline, false);
     recount(wishes, now, deadline, true);
     std::vector<std::int64_t> places;

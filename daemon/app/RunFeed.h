@@ -13,9 +13,9 @@
 
 namespace usher {
 
-/// Tells whoever watches a run that there is something new: more in its journal, or another state. It carries no
-/// output itself: watchers read the files at their own pace. Changes of one run are merged while they wait. Watchers
-/// are called on the feed's own thread, must be short and must not throw. [any-thread]
+/// Tells whoever watches a run that there is something new: more in its journal, or another state. It carries
+/// no output itself: watchers read the files at their own pace. Changes of one run are merged while they
+/// wait. Watchers are called on the feed's own thread, must be short and must not throw. [any-thread]
 class RunFeed {
 public:
     struct Change {
@@ -29,7 +29,8 @@ public:
     class Watch {
     public:
         Watch() = default;
-        Watch(RunFeed* feed, std::string runId, std::uint64_t id) : _feed(feed), _runId(std::move(runId)), _id(id) {}
+        Watch(RunFeed* feed, std::string runId, std::uint64_t id)
+            : _feed(feed), _runId(std::move(runId)), _id(id) {}
         Watch(Watch&& other) noexcept { *this = std::move(other); }
         Watch& operator=(Watch&& other) noexcept {
             std::swap(_feed, other._feed);

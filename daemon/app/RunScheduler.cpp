@@ -9,7 +9,9 @@ namespace usher {
 
 namespace {
 
-std::string shortId(const std::string& id) { return id.substr(0, 13); }
+std::string shortId(const std::string& id) {
+    return id.substr(0, 13);
+}
 
 std::string describe(const RunOutcome& outcome) {
     std::string text(toText(outcome.status));
@@ -20,9 +22,10 @@ std::string describe(const RunOutcome& outcome) {
 
 } // namespace
 
-RunScheduler::RunScheduler(Settings settings, RunStore& store, RunFeed& feed, QueueGauge& gauge, const Clock& clock,
-                           Poco::Logger& logger)
-    : _settings(std::move(settings)), _store(store), _feed(feed), _gauge(gauge), _clock(clock), _logger(logger) {}
+RunScheduler::RunScheduler(Settings settings, RunStore& store, RunFeed& feed, QueueGauge& gauge,
+                           const Clock& clock, Poco::Logger& logger)
+    : _settings(std::move(settings)), _store(store), _feed(feed), _gauge(gauge), _clock(clock),
+      _logger(logger) {}
 
 void RunScheduler::start(Executor& executor) {
     _executor = &executor;
@@ -64,12 +67,22 @@ void RunScheduler::started(const ClaimedRun& run, const std::string& sandbox, Mi
     report(Started{run, sandbox, at});
 }
 
-void RunScheduler::testChanged(const ClaimedRun& run, const RunTest& test) { report(TestChanged{run, test}); }
-void RunScheduler::journalGrew(const std::string& runId) { _feed.journalGrew(runId); }
-void RunScheduler::finished(const ClaimedRun& run, RunOutcome outcome) { report(Finished{run, std::move(outcome)}); }
-void RunScheduler::vanished(const ClaimedRun& run, const std::string& why) { report(Vanished{run, why}); }
+void RunScheduler::testChanged(const ClaimedRun& run, const RunTest& test) {
+    report(TestChanged{run, test});
+}
+void RunScheduler::journalGrew(const std::string& runId) {
+    _feed.journalGrew(runId);
+}
+void RunScheduler::finished(const ClaimedRun& run, RunOutcome outcome) {
+    report(Finished{run, std::move(outcome)});
+}
+void RunScheduler::vanished(const ClaimedRun& run, const std::string& why) {
+    report(Vanished{run, why});
+}
 
-void RunScheduler::release(const std::string& runId) { _held.erase(runId); }
+void RunScheduler::release(const std::string& runId) {
+    _held.erase(runId);
+}
 
 void RunScheduler::run() {
     std::minstd_rand random{std::random_device{}()};
@@ -112,7 +125,8 @@ void RunScheduler::run() {
             if (stopping) return;
         }
         if (_clock.instant() >= nextPoll) {
-            auto jitter = std::chrono::milliseconds(random() % (static_cast<unsigned>(_settings.poll.count()) / 4 + 1));
+            auto jitter =
+                std::chrono::milliseconds(random() % (static_cast<unsigned>(_settings.poll.count()) / 4 + 1));
             nextPoll = _clock.instant() + _settings.poll + jitter;
         }
     }
@@ -155,8 +169,8 @@ void RunScheduler::store(std::deque<Report>& reports) {
         } else if (auto* vanished = std::get_if<Vanished>(&front)) {
             RunStatus status = _store.giveUp(vanished->run, vanished->why, _clock.now());
             _logger.warning("run " + shortId(vanished->run.runId) + " job=" + vanished->run.jobName +
-                            " attempt=" + std::to_string(vanished->run.attempt) + " " + std::string(toText(status)) +
-                            ": " + vanished->why);
+                            " attempt=" + std::to_string(vanished->run.attempt) + " " +
+                            std::string(toText(status)) + ": " + vanished->why);
             release(vanished->run.runId);
             _feed.stateChanged(vanished->run.runId, status, vanished->run.attempt);
         }

@@ -15,10 +15,11 @@
 
 namespace usher {
 
-/// DESIGN. Claims queued runs for this node, hands them to the executor, and stores how they went. One thread does all
-/// three, so that the steps of a run reach the database in the order in which they happened. What the executor reports
-/// waits in a queue; while the database is away it stays there and is stored when the database is back.
-/// start(), stop() [main]; everything else [any-thread]. The executor calls the ExecutionListener part.
+/// DESIGN. Claims queued runs for this node, hands them to the executor, and stores how they went. One thread
+/// does all three, so that the steps of a run reach the database in the order in which they happened. What
+/// the executor reports waits in a queue; while the database is away it stays there and is stored when the
+/// database is back. start(), stop() [main]; everything else [any-thread]. The executor calls the
+/// ExecutionListener part.
 class RunScheduler final : public ExecutionListener {
 public:
     struct Settings {

@@ -9,8 +9,8 @@
 
 namespace usher {
 
-/// Calls functions at a time to come, in order, on one thread of its own: delayed answers, deadlines, pings. What is
-/// called must be short and must not throw. Resolution about 1 ms; monotonic. [any-thread]
+/// Calls functions at a time to come, in order, on one thread of its own: delayed answers, deadlines, pings.
+/// What is called must be short and must not throw. Resolution about 1 ms; monotonic. [any-thread]
 class Timers {
 public:
     Timers() = default;

@@ -25,7 +25,8 @@ RE2::Options quiet() {
 Refusal invalidBody(std::vector<Refusal::Detail> details, std::string message) {
     if (message.empty()) {
         for (const auto& detail : details)
-            message += (message.empty() ? "" : "; ") + (detail.field.empty() ? "" : detail.field + ": ") + detail.message;
+            message += (message.empty() ? "" : "; ") + (detail.field.empty() ? "" : detail.field + ": ") +
+                       detail.message;
     }
     return {400, "Invalid request body", std::move(message), "INVALID_BODY", std::move(details), 0};
 }
@@ -130,7 +131,8 @@ std::optional<std::string> ParameterRules::problemWith(const Parameter& p) {
     if (p.pattern->size() > kMaxPattern) return "pattern: at most 256 characters";
     RE2 pattern(*p.pattern, quiet());
     if (!pattern.ok()) return "pattern: not an RE2 expression: " + pattern.error();
-    if (p.defaultValue && !RE2::FullMatch(*p.defaultValue, pattern)) return "default: does not match the pattern";
+    if (p.defaultValue && !RE2::FullMatch(*p.defaultValue, pattern))
+        return "default: does not match the pattern";
     return std::nullopt;
 }
 

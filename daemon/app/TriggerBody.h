@@ -38,7 +38,8 @@ public:
     ParameterRules();
     ~ParameterRules();
     /// The environment that the tests get, defaults filled in; or why not.
-    std::variant<Environment, Refusal> apply(const std::vector<Parameter>& declared, const Environment& given);
+    std::variant<Environment, Refusal> apply(const std::vector<Parameter>& declared,
+                                             const Environment& given);
     /// Why this declaration is not acceptable; nothing when it is.
     static std::optional<std::string> problemWith(const Parameter& parameter);
 

@@ -1,5 +1,6 @@
 #include "app/TriggerJob.h"
 
+#include "app/Words.h"
 #include "base/Json.h"
 #include "base/Uuid.h"
 #include "domain/Errors.h"
@@ -9,21 +10,6 @@
 namespace usher {
 
 namespace {
-
-Refusal storageUnavailable() {
-    return {503, "Storage unavailable", "The database does not answer. Nothing was lost; try again in a moment.",
-            "STORAGE_UNAVAILABLE", {}, 2};
-}
-
-Refusal refusalOf(const Verdict& verdict) {
-    Refusal refusal{verdict.httpStatus, verdict.title, verdict.message, verdict.code, {}, 0};
-    if (refusal.status == 0)
-        refusal.status = verdict.decision == Decision::error ? 503 : verdict.principal.id.empty() ? 401 : 403;
-    if (refusal.status == 503) refusal.retryAfterSeconds = 2;
-    if (refusal.status == 429 && verdict.limits)
-        refusal.retryAfterSeconds = static_cast<int>(std::max<std::int64_t>(1, (verdict.limits->resetMs + 999) / 1000));
-    return refusal;
-}
 
 std::string parametersToText(const Environment& parameters) {
     return parameters.empty() ? "{}" : toText(Json(parameters));
@@ -50,7 +36,8 @@ struct TriggerJob::Pending {
     std::optional<IdempotencyKey> idempotency;
     Environment parameters;
     std::optional<Refusal> bodyProblem;
-    std::optional<Refusal> unlessReplay; ///< the verdict refused for a limit: only a known replay may be answered
+    std::optional<Refusal>
+        unlessReplay; ///< the verdict refused for a limit: only a known replay may be answered
     Instant deadline;
     bool answered = false;
     bool secondTry = false;
@@ -63,6 +50,10 @@ TriggerJob::TriggerJob(Authenticator& chain, TriggerStore& store, QueueGauge& ga
                        Poco::Logger& logger, std::function<void()> wakeScheduler)
     : _chain(chain), _store(store), _gauge(gauge), _clock(clock), _logger(logger),
       _wakeScheduler(std::move(wakeScheduler)) {}
+
+TriggerJob::~TriggerJob() {
+    stop();
+}
 
 void TriggerJob::start() {
     _committer = std::thread([this] { run(); });
@@ -93,7 +84,8 @@ void TriggerJob::trigger(TriggerRequest request, Done done) {
     }
     flight->request = std::move(request);
     auto question = flight->request.question;
-    _chain.check(std::move(question), [this, flight](Answer answer) { judgeVerdict(flight, std::move(answer)); });
+    _chain.check(std::move(question),
+                 [this, flight](Answer answer) { judgeVerdict(flight, std::move(answer)); });
 }
 
 void TriggerJob::judgeVerdict(std::shared_ptr<Flight> flight, Answer answer) {
@@ -110,8 +102,8 @@ void TriggerJob::judgeVerdict(std::shared_ptr<Flight> flight, Answer answer) {
     std::optional<std::string> key = request.idempotencyKey;
     if (body && body->idempotencyKey) {
         if (key && *key != *body->idempotencyKey)
-            pending->bodyProblem =
-                invalidBody({{"idempotencyKey", "differs from the Idempotency-Key header; send one of the two"}});
+            pending->bodyProblem = invalidBody(
+                {{"idempotencyKey", "differs from the Idempotency-Key header; send one of the two"}});
         key = body->idempotencyKey;
     }
     if (!allowed) {
@@ -124,7 +116,8 @@ void TriggerJob::judgeVerdict(std::shared_ptr<Flight> flight, Answer answer) {
     pending->principal = std::move(verdict.principal);
     pending->settlements = std::move(answer.settlements);
     pending->deadline = request.question->deadline;
-    if (key) pending->idempotency = IdempotencyKey{request.jobId, pending->principal.id, *key, request.digest};
+    if (key)
+        pending->idempotency = IdempotencyKey{request.jobId, pending->principal.id, *key, request.digest};
     if (body)
         pending->parameters = std::move(body->parameters);
     else
@@ -180,14 +173,18 @@ void TriggerJob::refuse(Pending& pending, Refusal refusal) {
 
 void TriggerJob::answerReplay(Pending& pending, const Replay& replay) {
     if (replay.digest != pending.idempotency->digest)
-        return refuse(pending, {422, "Idempotency mismatch",
-                                "This Idempotency-Key was used with another body. Use a new key for a new request.",
-                                "IDEMPOTENCY_MISMATCH", {}, 0});
+        return refuse(pending,
+                      {422,
+                       "Idempotency mismatch",
+                       "This Idempotency-Key was used with another body. Use a new key for a new request.",
+                       "IDEMPOTENCY_MISMATCH",
+                       {},
+                       0});
     pending.answered = true;
     for (auto& settlement : pending.settlements) settlement->abandoned(); // a replay spends nothing
     pending.settlements.clear();
-    TriggeredRun run{pending.jobId, replay.jobName, replay.runId, replay.triggeredBy, replay.queuedAt,
-                     replay.position, replay.testCount, true};
+    TriggeredRun run{pending.jobId,   replay.jobName,  replay.runId,     replay.triggeredBy,
+                     replay.queuedAt, replay.position, replay.testCount, true};
     pending.answer.result = std::move(run);
     pending.flight ? land(*pending.flight, pending.answer) : pending.done(pending.answer);
 }
@@ -258,12 +255,16 @@ void TriggerJob::answerReplays(std::vector<std::unique_ptr<Pending>>& batch, Ins
 
 std::optional<Refusal> TriggerJob::judge(Pending& pending, const std::optional<TriggerView>& view) {
     if (!view)
-        return Refusal{404, "Job not found", "No job has this id; it may have been deleted.", "JOB_NOT_FOUND", {}, 0};
+        return Refusal{
+            404, "Job not found", "No job has this id; it may have been deleted.", "JOB_NOT_FOUND", {}, 0};
     if (view->paused)
-        return Refusal{409, "Job not available", "The job is paused. Resume it, then trigger again.", "JOB_PAUSED", {}, 0};
+        return Refusal{
+            409, "Job not available", "The job is paused. Resume it, then trigger again.", "JOB_PAUSED", {},
+            0};
     if (view->testCount == 0)
-        return Refusal{409, "No tests found for job", "Add tests to the job: PUT /api/jobs/{id}/tests.", "JOB_EMPTY",
-                       {}, 0};
+        return Refusal{
+            409, "No tests found for job", "Add tests to the job: PUT /api/jobs/{id}/tests.", "JOB_EMPTY", {},
+            0};
     if (pending.bodyProblem) return pending.bodyProblem;
     auto applied = _rules.apply(parametersFromJson(view->parametersJson), pending.parameters);
     if (auto* refusal = std::get_if<Refusal>(&applied)) return std::move(*refusal);
@@ -278,7 +279,8 @@ std::optional<Refusal> TriggerJob::judge(Pending& pending, const std::optional<T
     run.priority = view->priority;
     run.queuedAt = _clock.now();
     run.idempotency = pending.idempotency;
-    pending.made = {pending.jobId, view->jobName, run.runId, run.triggeredBy, run.queuedAt, 1, view->testCount, false};
+    pending.made = {pending.jobId,   view->jobName, run.runId, run.triggeredBy, run.queuedAt, 1,
+                    view->testCount, false};
     return std::nullopt;
 }
 
@@ -305,8 +307,12 @@ void TriggerJob::judgeAndInsert(std::vector<std::unique_ptr<Pending>>& batch, In
     std::vector<Pending*> inserting;
     for (std::size_t i = 0; i < fit.size(); ++i) {
         if (places[i] == 0) {
-            refuse(*fit[i], {429, "Queue capacity limit reached",
-                             "Too many runs wait already. Try again when some have started.", "QUEUE_FULL", {}, 5});
+            refuse(*fit[i], {429,
+                             "Queue capacity limit reached",
+                             "Too many runs wait already. Try again when some have started.",
+                             "QUEUE_FULL",
+                             {},
+                             5});
             continue;
         }
         fit[i]->made.position = fit[i]->run.position = places[i];
@@ -319,7 +325,8 @@ void TriggerJob::judgeAndInsert(std::vector<std::unique_ptr<Pending>>& batch, In
     try {
         inserted = _store.insertRuns(rows, deadline);
     } catch (...) {
-        // The commit may have happened: what the checks cost is kept, and the same Idempotency-Key finds the run.
+        // The commit may have happened: what the checks cost is kept, and the same Idempotency-Key finds the
+        // run.
         for (Pending* pending : inserting) {
             for (auto& settlement : pending->settlements) settlement->unknown();
             pending->settlements.clear();

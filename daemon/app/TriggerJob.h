@@ -47,21 +47,22 @@ struct TriggerRequest {
 };
 
 /// DESIGN. The use case behind POST /api/jobs/{id}/trigger, for which every round trip counts.
-/// trigger() asks the auth chain and returns; the verdict comes on any thread and puts the request into one bounded
-/// queue; the committer thread takes all that wait (at most kBatch), reads their jobs in one statement, judges each in
-/// the order of the HTTP contract, and inserts the accepted ones in one transaction. It flushes at once when idle and
-/// adds no delay: batches form while the last one commits. Requests that are equal in job, credential, Idempotency-Key
-/// and body join one flight: one check, one insert, one answer for all.
-/// trigger(), submit() [any-thread]; `done` is called exactly once, on any thread; start()/stop() [main].
+/// trigger() asks the auth chain and returns; the verdict comes on any thread and puts the request into one
+/// bounded queue; the committer thread takes all that wait (at most kBatch), reads their jobs in one
+/// statement, judges each in the order of the HTTP contract, and inserts the accepted ones in one
+/// transaction. It flushes at once when idle and adds no delay: batches form while the last one commits.
+/// Requests that are equal in job, credential, Idempotency-Key and body join one flight: one check, one
+/// insert, one answer for all. trigger(), submit() [any-thread]; `done` is called exactly once, on any
+/// thread; start()/stop() [main].
 class TriggerJob {
 public:
     using Done = std::function<void(const TriggerAnswer&)>;
     static constexpr std::size_t kBatch = 512;
     static constexpr std::size_t kMaxWaiting = 20'000;
 
-    TriggerJob(Authenticator& chain, TriggerStore& store, QueueGauge& gauge, const Clock& clock, Poco::Logger& logger,
-               std::function<void()> wakeScheduler);
-    ~TriggerJob() { stop(); }
+    TriggerJob(Authenticator& chain, TriggerStore& store, QueueGauge& gauge, const Clock& clock,
+               Poco::Logger& logger, std::function<void()> wakeScheduler);
+    ~TriggerJob();
 
     void start();
     /// Answers what waits with 503, joins the committer.
@@ -69,8 +70,8 @@ public:
 
     void trigger(TriggerRequest request, Done done);
     /// For who was authorised elsewhere: a rerun.
-    void submit(const std::string& jobId, const Principal& by, const std::string& kind, Environment parameters,
-                Instant deadline, Done done);
+    void submit(const std::string& jobId, const Principal& by, const std::string& kind,
+                Environment parameters, Instant deadline, Done done);
 
 private:
     struct Flight;

@@ -65,7 +65,8 @@ bool Cidr::contains(const IpAddress& address) const {
     if (std::memcmp(address.data(), _base.data(), static_cast<std::size_t>(whole)) != 0) return false;
     if (rest == 0) return true;
     int mask = 0xFF << (8 - rest) & 0xFF;
-    return (address[static_cast<std::size_t>(whole)] & mask) == (_base[static_cast<std::size_t>(whole)] & mask);
+    return (address[static_cast<std::size_t>(whole)] & mask) ==
+           (_base[static_cast<std::size_t>(whole)] & mask);
 }
 
 bool anyContains(const std::vector<Cidr>& blocks, std::string_view address) {

@@ -15,7 +15,8 @@ using IpAddress = std::array<std::uint8_t, 16>;
 std::optional<IpAddress> parseAddress(std::string_view text);
 bool isLoopback(const IpAddress& address);
 bool isIpv4(const IpAddress& address);
-/// "2001:db8:1:2::/64" of an IPv6 address, the address itself of an IPv4 one: whom guesses are counted against.
+/// "2001:db8:1:2::/64" of an IPv6 address, the address itself of an IPv4 one: whom guesses are counted
+/// against.
 std::string throttleSource(std::string_view address);
 
 /// A block of addresses: "10.0.0.0/8", "2001:db8::/32", or one address.

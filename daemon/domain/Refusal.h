@@ -7,8 +7,8 @@
 
 namespace usher {
 
-/// Why a request is not carried out, in the words of the HTTP contract. Title and code are stable; the message says
-/// what to do about it and may improve.
+/// Why a request is not carried out, in the words of the HTTP contract. Title and code are stable; the
+/// message says what to do about it and may improve.
 struct Refusal {
     struct Detail {
         std::string field;
