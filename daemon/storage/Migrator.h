@@ -21,9 +21,9 @@ struct Migration {
     std::string_view sql; ///< may hold several statements
 };
 
-/// Brings the schema of the component `daemon` up to date. The table usher_migrations(component, version, name, applied_at)
-/// is shared with the plugins, which have numbers of their own (`session`, `api-key`).
-/// Many nodes may call apply() at once: one works, the others wait and find nothing left to do. [any-thread]
+/// Brings the schema of the component `daemon` up to date. The table usher_migrations(component, version,
+/// name, applied_at) is shared with the plugins, which have numbers of their own (`session`, `api-key`). Many
+/// nodes may call apply() at once: one works, the others wait and find nothing left to do. [any-thread]
 class Migrator {
 public:
     struct Step {
@@ -35,14 +35,17 @@ public:
     static constexpr long kAdvisoryLock = 7311141;
 
     virtual ~Migrator() = default;
-    /// What apply() would do now. Changes nothing, not even on an empty database. Throws SchemaTooNew, StorageUnavailable.
+    /// What apply() would do now. Changes nothing, not even on an empty database. Throws SchemaTooNew,
+    /// StorageUnavailable.
     virtual std::vector<Step> pending() = 0;
-    /// Each step in one transaction; gives the steps that this call applied. Throws SchemaTooNew, StorageUnavailable, or
-    /// std::runtime_error with the step's name when a statement fails (that step is rolled back, earlier ones stay).
+    /// Each step in one transaction; gives the steps that this call applied. Throws SchemaTooNew,
+    /// StorageUnavailable, or std::runtime_error with the step's name when a statement fails (that step is
+    /// rolled back, earlier ones stay).
     virtual std::vector<Step> apply() = 0;
 };
 
-/// The steps that `known` has and a database at `version` has not. Throws SchemaTooNew when `version` is past them.
+/// The steps that `known` has and a database at `version` has not. Throws SchemaTooNew when `version` is past
+/// them.
 std::span<const Migration> missingSteps(std::span<const Migration> known, int version);
 
 } // namespace usher
