@@ -44,6 +44,8 @@ public:
                 const std::string& auditMessage);
 
     const Settings& settings() const { return _settings; }
+    /// The port that the listener got, when the configuration left it open. Before the first request.
+    void setPort(int port) { _settings.port = port; }
 
 private:
     Settings _settings;
