@@ -114,7 +114,8 @@ std::string createBearerToken() {
 }
 
 bool isBearerToken(std::string_view text) {
-    if (text.size() != kBearerPrefix.size() + kTokenSize || text.substr(0, kBearerPrefix.size()) != kBearerPrefix)
+    if (text.size() != kBearerPrefix.size() + kTokenSize ||
+        text.substr(0, kBearerPrefix.size()) != kBearerPrefix)
         return false;
     return text.substr(kBearerPrefix.size()).find_first_not_of(kAlphabet) == std::string_view::npos;
 }

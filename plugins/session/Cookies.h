@@ -25,8 +25,9 @@ public:
     /// The token of a cookie's value, percent-encoded or not; nothing for a value that we did not sign.
     std::optional<std::string> open(std::string_view value) const;
 
-    /// The token that `header` (a whole Cookie field, several joined by "; ") carries. Over https only the `__Secure-`
-    /// cookie counts, so that nobody on a plain-http sibling can plant one. Two different values: nothing.
+    /// The token that `header` (a whole Cookie field, several joined by "; ") carries. Over https only the
+    /// `__Secure-` cookie counts, so that nobody on a plain-http sibling can plant one. Two different values:
+    /// nothing.
     std::optional<std::string> findToken(std::string_view header, bool secure) const;
     /// The user asked not to be remembered: this session is not extended.
     bool dontRemember(std::string_view header) const;
@@ -43,8 +44,8 @@ private:
 
 /// A new token of a cookie session: 32 characters of [0-9A-Za-z], stored as it is.
 std::string createCookieToken();
-/// A new token for `usherctl`: `ushs_` + 32 characters. Stored is storedBearer() of it, so that a read of the database
-/// is not a login.
+/// A new token for `usherctl`: `ushs_` + 32 characters. Stored is storedBearer() of it, so that a read of the
+/// database is not a login.
 std::string createBearerToken();
 /// Exactly the form of createBearerToken().
 bool isBearerToken(std::string_view text);

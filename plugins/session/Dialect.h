@@ -7,10 +7,12 @@
 
 namespace usher::session {
 
-/// How the tables user, session and account spell their columns: ours, or those of an application that made them first.
+/// How the tables user, session and account spell their columns: ours, or those of an application that made
+/// them first.
 enum class Naming { snake, camel };
 
-/// Turns the statements of the stores, which are written once, into those of one database and one naming. Immutable.
+/// Turns the statements of the stores, which are written once, into those of one database and one naming.
+/// Immutable.
 ///
 ///   {user} {session} {account}   the table, quoted: `user` is a reserved word
 ///   {u.expires_at} {expires_at}  a column in the naming of this database, quoted
@@ -21,8 +23,8 @@ enum class Naming { snake, camel };
 ///   {flag COLUMN}                a boolean that may be NULL (false)
 ///   {bool $3}                    a parameter "1" or "0" as a boolean
 ///   {true} {false}               boolean constants
-///   {lock ALIAS}                 locks the rows read until the transaction ends (on SQLite a writer is alone anyway)
-///   {share ALIAS}                the same, but others may lock them so too
+///   {lock ALIAS}                 locks the rows read until the transaction ends (on SQLite a writer is alone
+///   anyway) {share ALIAS}                the same, but others may lock them so too
 class Dialect {
 public:
     Dialect(plugin::Database::Kind kind, Naming naming) : _kind(kind), _naming(naming) {}

@@ -12,7 +12,8 @@ struct Split {
     std::string scheme, host, port;
 };
 
-/// `scheme://host[:port]`, lower-cased, the port filled in. With `wholeUrl` a path may follow. Empty scheme: neither.
+/// `scheme://host[:port]`, lower-cased, the port filled in. With `wholeUrl` a path may follow. Empty scheme:
+/// neither.
 Split split(std::string_view url, bool wholeUrl) {
     const std::string text = plugin::toLower(url);
     Split out;

@@ -19,7 +19,8 @@ constexpr std::size_t kKeyBytes = 64;
 constexpr std::size_t kSaltHexSize = 32;
 // scrypt needs 128·N·r bytes and a little more; OpenSSL's own limit of 32 MiB is just too small for that.
 constexpr std::uint64_t kMaxMemory = 64u << 20;
-/// No password in this program is longer: what is longer is cut before it costs anything, and matches nothing.
+/// No password in this program is longer: what is longer is cut before it costs anything, and matches
+/// nothing.
 constexpr std::size_t kMaxBytes = 4096;
 constexpr std::string_view kNobodysSalt = "5f2d1c0b9a8e7f6d5c4b3a2918070605";
 
@@ -39,12 +40,12 @@ std::string normalised(std::string_view password) {
 std::string derive(std::string_view password, std::string_view saltHex) {
     std::string text = normalised(password);
     std::string key(kKeyBytes, '\0');
-    const int done = EVP_PBE_scrypt(text.data(), text.size(),
-                                    reinterpret_cast<const unsigned char*>(saltHex.data()), saltHex.size(),
-                                    kN, kR, kP, kMaxMemory, reinterpret_cast<unsigned char*>(key.data()),
-                                    key.size());
+    const int done = EVP_PBE_scrypt(
+        text.data(), text.size(), reinterpret_cast<const unsigned char*>(saltHex.data()), saltHex.size(), kN,
+        kR, kP, kMaxMemory, reinterpret_cast<unsigned char*>(key.data()), key.size());
     plugin::wipe(text);
-    if (done != 1) throw std::runtime_error("scrypt failed: no memory for 32 MiB, or OpenSSL does not have it");
+    if (done != 1)
+        throw std::runtime_error("scrypt failed: no memory for 32 MiB, or OpenSSL does not have it");
     return key;
 }
 

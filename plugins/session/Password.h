@@ -5,9 +5,9 @@
 
 namespace usher::session {
 
-/// Passwords as better-auth keeps them in account.password: `hex(salt) + ":" + hex(key)`, key = scrypt(NFKC(password),
-/// hex(salt) as TEXT, N=16384, r=16, p=1), 64 bytes. One call takes about 0.1 s of a core and 32 MiB: call it on
-/// PasswordThreads only. [any-thread]
+/// Passwords as better-auth keeps them in account.password: `hex(salt) + ":" + hex(key)`, key =
+/// scrypt(NFKC(password), hex(salt) as TEXT, N=16384, r=16, p=1), 64 bytes. One call takes about 0.1 s of a
+/// core and 32 MiB: call it on PasswordThreads only. [any-thread]
 class Password {
 public:
     /// Under a new random salt. Throws std::runtime_error when `password` is not UTF-8 or OpenSSL cannot.

@@ -51,7 +51,8 @@ void writePrivateFile(const std::string& path, std::string_view content) {
     }
     if (::fsync(file.get()) != 0) fail("write", draft);
     if (::rename(draft.c_str(), path.c_str()) != 0) fail("rename to", path);
-    const Descriptor folder(::open(path.substr(0, path.rfind('/') + 1).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const Descriptor folder(
+        ::open(path.substr(0, path.rfind('/') + 1).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (folder.get() < 0 || ::fsync(folder.get()) != 0) fail("sync the folder of", path);
 }
 

@@ -8,13 +8,14 @@ namespace usher::session {
 namespace {
 
 /// What everybody who signed in may look at. Users, sessions and the audit log are not among it.
-constexpr std::array<std::string_view, 10> kReadable{"job", "test", "run", "key", "node", "plugin",
-                                                     "schedule", "webhook", "secret", "artifact"};
-/// Parts of a job that an editor keeps, their deletion included; jobs, tests and keys are deleted by an admin.
+constexpr std::array<std::string_view, 10> kReadable{"job",    "test",     "run",     "key",    "node",
+                                                     "plugin", "schedule", "webhook", "secret", "artifact"};
+/// Parts of a job that an editor keeps, their deletion included; jobs, tests and keys are deleted by an
+/// admin.
 constexpr std::array<std::string_view, 3> kEditorOwns{"schedule", "webhook", "secret"};
-constexpr std::array<std::string_view, 9> kEditorMay{"job.create", "job.update", "job.trigger", "test.create",
-                                                     "test.update", "run.cancel", "run.rerun", "key.create",
-                                                     "key.update"};
+constexpr std::array<std::string_view, 9> kEditorMay{"job.create",  "job.update",  "job.trigger",
+                                                     "test.create", "test.update", "run.cancel",
+                                                     "run.rerun",   "key.create",  "key.update"};
 constexpr std::array<std::string_view, 4> kOpen{"session.create", "session.read", "session.delete",
                                                 "setup.create"};
 
@@ -49,9 +50,12 @@ Role roleOf(std::string_view text) {
 
 std::string_view toText(Role role) {
     switch (role) {
-    case Role::viewer: return "viewer";
-    case Role::editor: return "editor";
-    case Role::admin: return "admin";
+    case Role::viewer:
+        return "viewer";
+    case Role::editor:
+        return "editor";
+    case Role::admin:
+        return "admin";
     }
     return "viewer";
 }

@@ -45,11 +45,12 @@ constexpr std::string_view kSetup = R"(CREATE TABLE setup (
 struct Added {
     std::string_view name, type;
 };
-constexpr std::array<Added, 4> kAddedToUser{{{"role", "text"}, {"banned", "<bool>"}, {"ban_reason", "text"},
-                                             {"ban_expires", "<date>"}}};
+constexpr std::array<Added, 4> kAddedToUser{
+    {{"role", "text"}, {"banned", "<bool>"}, {"ban_reason", "text"}, {"ban_expires", "<date>"}}};
 const std::map<std::string, std::vector<std::string_view>, std::less<>> kNeeded{
     {"user", {"id", "name", "email", "email_verified", "image", "created_at", "updated_at"}},
-    {"session", {"id", "token", "user_id", "expires_at", "ip_address", "user_agent", "created_at", "updated_at"}},
+    {"session",
+     {"id", "token", "user_id", "expires_at", "ip_address", "user_agent", "created_at", "updated_at"}},
     {"account", {"id", "account_id", "provider_id", "user_id", "password", "created_at", "updated_at"}}};
 
 using Columns = std::set<std::string>;
@@ -106,10 +107,12 @@ Naming prepareSchema(Database& database) {
         for (std::string_view column : columns)
             if (!found[table].empty() && !found[table].count(unquoted(dialect.column(column))))
                 throw std::runtime_error("the table " + table + " is there already, but has no column " +
-                                         dialect.column(column) + ": it is not one of better-auth's, or of another version");
+                                         dialect.column(column) +
+                                         ": it is not one of better-auth's, or of another version");
     sql += dialect.sql(kSetup);
     // On a later start the first migration is recorded and its text does not matter any more.
-    plugin::migrate(database, "session", {{1, "users, sessions, accounts, setup", typed(sql, database.kind())}});
+    plugin::migrate(database, "session",
+                    {{1, "users, sessions, accounts, setup", typed(sql, database.kind())}});
     return naming;
 }
 

@@ -14,8 +14,8 @@ struct SignedIn {
     User user;
 };
 
-/// The table session. Every find reads the database: nothing is cached, so a deleted session is dead at once. Throws
-/// DatabaseUnavailable. [any-thread]
+/// The table session. Every find reads the database: nothing is cached, so a deleted session is dead at once.
+/// Throws DatabaseUnavailable. [any-thread]
 class SessionStore {
 public:
     SessionStore(plugin::Database& database, const Dialect& dialect);
@@ -27,7 +27,8 @@ public:
 
     /// A valid session: not expired, its user not banned. `storedToken` as in session.token.
     std::optional<SignedIn> find(plugin::Deadline deadline, const std::string& storedToken);
-    /// False when the user was banned or got another password since `passwordHash` was read: then no session is made.
+    /// False when the user was banned or got another password since `passwordHash` was read: then no session
+    /// is made.
     bool create(plugin::Deadline deadline, const New& session);
     /// To now + 7 days, if it is still valid and due. False: somebody else did, or it is over.
     bool extend(plugin::Deadline deadline, const std::string& storedToken);
@@ -39,7 +40,8 @@ public:
 
 private:
     plugin::Database& _database;
-    const std::string _find, _lockUser, _mayCreate, _insert, _extend, _remove, _removeById, _list, _removeExpired;
+    const std::string _find, _lockUser, _mayCreate, _insert, _extend, _remove, _removeById, _list,
+        _removeExpired;
 };
 
 } // namespace usher::session

@@ -6,6 +6,8 @@
 
 #include <unistd.h>
 
+#include <stdexcept>
+
 namespace usher::session {
 
 namespace {
@@ -27,8 +29,8 @@ std::string hashOf(const std::string& token) {
 
 } // namespace
 
-SetupToken::SetupToken(plugin::Database& database, const Dialect& dialect, UserStore& users, std::string directory,
-                       std::string node)
+SetupToken::SetupToken(plugin::Database& database, const Dialect& dialect, UserStore& users,
+                       std::string directory, std::string node)
     : _database(database), _users(users), _file(directory + "/setup-token"), _draft(_file + ".offered"),
       _node(std::move(node)), _find(dialect.sql(kFind)), _insert(dialect.sql(kInsert)),
       _replace(dialect.sql(kReplace)), _finish(dialect.sql(kFinish)), _lock(dialect.sql(kLock)) {}
@@ -55,8 +57,8 @@ void SetupToken::prepare(plugin::Deadline deadline, const Report& report) {
         return report("no users yet: the setup token is on the node " + node +
                       ", in its state folder; if it is lost, `usherd setup-token` makes another");
 
-    // The file is on disk before the row is: a crash in between leaves a file that no row knows, and the next start
-    // makes another. On SQLite nobody else can have the file, so a lost one is simply replaced.
+    // The file is on disk before the row is: a crash in between leaves a file that no row knows, and the next
+    // start makes another. On SQLite nobody else can have the file, so a lost one is simply replaced.
     const std::string token = plugin::randomText(40, kAlphabet), now = std::to_string(plugin::nowMicros());
     writePrivateFile(_draft, token + "\n");
     bool mine = false;
@@ -106,8 +108,12 @@ SetupToken::Outcome SetupToken::redeem(plugin::Deadline deadline, const std::str
 }
 
 bool SetupToken::holds(const std::string& path, const std::string& hash) const {
-    const std::optional<std::string> token = readPrivateFile(path);
-    return token && !token->empty() && hashOf(*token) == hash;
+    try {
+        const std::optional<std::string> token = readPrivateFile(path);
+        return token && !token->empty() && hashOf(*token) == hash;
+    } catch (const std::runtime_error&) {
+        return false; // readable by others, or a link: not a secret any more
+    }
 }
 
 void SetupToken::removeFiles() const {

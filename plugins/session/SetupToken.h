@@ -8,9 +8,9 @@
 
 namespace usher::session {
 
-/// The way to the first admin: while there are no users, a file `setup-token` (0600) in the daemon's state folder holds
-/// a one-time token, and one row of the table setup its SHA-256. Of several nodes the one that inserts the row has the
-/// file. [any-thread], but prepare() before everything else.
+/// The way to the first admin: while there are no users, a file `setup-token` (0600) in the daemon's state
+/// folder holds a one-time token, and one row of the table setup its SHA-256. Of several nodes the one that
+/// inserts the row has the file. [any-thread], but prepare() before everything else.
 class SetupToken {
 public:
     using Report = std::function<void(const std::string& line)>;
@@ -26,7 +26,8 @@ public:
     /// What redeem() would say of `token` now: costs no password hash.
     Outcome judge(plugin::Deadline deadline, const std::string& token);
     /// Makes the first admin, once, however many ask at the same time; then the file is gone.
-    Outcome redeem(plugin::Deadline deadline, const std::string& token, const UserStore::New& admin, User& created);
+    Outcome redeem(plugin::Deadline deadline, const std::string& token, const UserStore::New& admin,
+                   User& created);
 
 private:
     Outcome judge(plugin::Session& session, const std::string& token);

@@ -44,7 +44,8 @@ struct Names {
 
 } // namespace
 
-Throttle::Throttle(Now now, std::size_t capacity) : _now(std::move(now)), _capacity(std::max<std::size_t>(capacity, 3)) {}
+Throttle::Throttle(Now now, std::size_t capacity)
+    : _now(std::move(now)), _capacity(std::max<std::size_t>(capacity, 3)) {}
 
 seconds Throttle::tryBegin(std::string_view account, std::string_view address) {
     const Names names(account, address);
@@ -56,7 +57,8 @@ seconds Throttle::tryBegin(std::string_view account, std::string_view address) {
         if (found != _byName.end()) until = std::max(until, found->second->until);
     }
     if (until > now) return std::chrono::ceil<seconds>(until - now);
-    for (const std::string* name : {&names.account, &names.address, &names.pair}) ++touch(*name, now).failures;
+    for (const std::string* name : {&names.account, &names.address, &names.pair})
+        ++touch(*name, now).failures;
     schedule(names.pair, names.address, names.account, now);
     return seconds(0);
 }
@@ -120,7 +122,8 @@ void Throttle::takeBack(const std::string& name, Time now, bool forgetAll) {
     _byName.erase(found);
 }
 
-void Throttle::schedule(const std::string& pair, const std::string& address, const std::string& account, Time now) {
+void Throttle::schedule(const std::string& pair, const std::string& address, const std::string& account,
+                        Time now) {
     const auto failures = [this](const std::string& name) PLUGIN_REQUIRES(_mutex) {
         const auto found = _byName.find(name);
         return found == _byName.end() ? 0 : found->second->failures;
@@ -131,7 +134,8 @@ void Throttle::schedule(const std::string& pair, const std::string& address, con
         pairAt->second->until = now + waitAfter(pairAt->second->failures, allowance, kPairCap);
     const auto addressAt = _byName.find(address);
     if (addressAt != _byName.end())
-        addressAt->second->until = now + waitAfter(addressAt->second->failures, kAddressAllowance, kAddressCap);
+        addressAt->second->until =
+            now + waitAfter(addressAt->second->failures, kAddressAllowance, kAddressCap);
 }
 
 } // namespace usher::session

@@ -13,16 +13,18 @@ namespace usher::session {
 
 /// Slows down guessing of passwords. [any-thread]
 ///
-/// DESIGN. Failures are counted in memory under three names: the account together with the address (an IPv6 address by
-/// its /64), the address alone, and the account alone.
-/// - From the 5th failure of one account from one address on, that pair waits 2 s, 4 s, 8 s, … up to 15 minutes.
+/// DESIGN. Failures are counted in memory under three names: the account together with the address (an IPv6
+/// address by its /64), the address alone, and the account alone.
+/// - From the 5th failure of one account from one address on, that pair waits 2 s, 4 s, 8 s, … up to 15
+/// minutes.
 /// - From the 12th failure of one address on (any accounts) that address waits 2 s, 4 s, … up to 60 s.
-/// - An account never waits as a whole, or anybody could lock its owner out. But once it has seen 20 failures, from
-///   wherever, a new address has one failure instead of five before it waits: a guesser who changes addresses gains
-///   nothing, and the owner with the right password gets in at the first try.
-/// While a name waits, the right password is refused too: otherwise waiting would not slow a guesser. Refused attempts
-/// do not lengthen the wait. What has been quiet for 15 minutes is forgotten; of more than `capacity` names the one
-/// that was quiet longest is.
+/// - An account never waits as a whole, or anybody could lock its owner out. But once it has seen 20
+/// failures, from
+///   wherever, a new address has one failure instead of five before it waits: a guesser who changes addresses
+///   gains nothing, and the owner with the right password gets in at the first try.
+/// While a name waits, the right password is refused too: otherwise waiting would not slow a guesser. Refused
+/// attempts do not lengthen the wait. What has been quiet for 15 minutes is forgotten; of more than
+/// `capacity` names the one that was quiet longest is.
 class Throttle {
 public:
     using Time = std::chrono::steady_clock::time_point;
@@ -30,8 +32,8 @@ public:
 
     explicit Throttle(Now now, std::size_t capacity = 10'000);
 
-    /// 0: try, and then say how it ended by failed(), succeeded() or undecided(). Until then it counts as a failure,
-    /// so that attempts at the same time do not slip through. Else: how long to wait.
+    /// 0: try, and then say how it ended by failed(), succeeded() or undecided(). Until then it counts as a
+    /// failure, so that attempts at the same time do not slip through. Else: how long to wait.
     std::chrono::seconds tryBegin(std::string_view account, std::string_view address);
     void failed(std::string_view account, std::string_view address);
     void succeeded(std::string_view account, std::string_view address);

@@ -8,9 +8,10 @@ namespace {
 
 constexpr std::string_view kIdAlphabet = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-#define USER_COLUMNS                                                                                               \
-    "u.{id}, u.{name}, u.{email}, {flag u.email_verified}, u.{image}, u.{role}, ({flag u.banned} AND "            \
-    "(u.{ban_expires} IS NULL OR {micros u.ban_expires} > {nowmicros})), u.{ban_reason}, {micros u.created_at}, " \
+#define USER_COLUMNS                                                                                         \
+    "u.{id}, u.{name}, u.{email}, {flag u.email_verified}, u.{image}, u.{role}, ({flag u.banned} AND "       \
+    "(u.{ban_expires} IS NULL OR {micros u.ban_expires} > {nowmicros})), u.{ban_reason}, {micros "           \
+    "u.created_at}, "                                                                                        \
     "{micros u.updated_at}"
 #define BANNED_NOW "({flag u.banned} AND (u.{ban_expires} IS NULL OR {micros u.ban_expires} > {nowmicros}))"
 
@@ -26,17 +27,21 @@ constexpr std::string_view kInsertUser = R"(INSERT INTO {user}
 constexpr std::string_view kInsertAccount = R"(INSERT INTO {account}
     ({id}, {account_id}, {provider_id}, {user_id}, {password}, {created_at}, {updated_at})
     VALUES ($1, $2, 'credential', $2, $3, {now}, {now}))";
-// Everybody who would take an admin away locks the same rows in the same order, then judges with a fresh snapshot.
-constexpr std::string_view kLockAdmins = R"(SELECT u.{id} FROM {user} u WHERE u.{role} = 'admin' OR u.{id} = $1
+// Everybody who would take an admin away locks the same rows in the same order, then judges with a fresh
+// snapshot.
+constexpr std::string_view kLockAdmins =
+    R"(SELECT u.{id} FROM {user} u WHERE u.{role} = 'admin' OR u.{id} = $1
     ORDER BY u.{id}{lock u})";
 // $2 name, $3 role, $4 banned; NULL leaves a column as it is.
-constexpr std::string_view kChange = R"(UPDATE {user} SET {name} = COALESCE($2, {name}), {role} = COALESCE($3, {role}),
+constexpr std::string_view kChange =
+    R"(UPDATE {user} SET {name} = COALESCE($2, {name}), {role} = COALESCE($3, {role}),
     {banned} = CASE WHEN CAST($4 AS text) IS NULL THEN {banned} ELSE {bool CAST($4 AS text)} END,
     {ban_expires} = CASE WHEN CAST($4 AS text) IS NULL THEN {ban_expires} ELSE NULL END,
     {ban_reason} = CASE WHEN CAST($4 AS text) IS NULL THEN {ban_reason} ELSE NULL END, {updated_at} = {now}
     WHERE {id} = $1 AND ((COALESCE($3, 'admin') = 'admin' AND COALESCE(CAST($4 AS text), '0') = '0') OR EXISTS (SELECT 1
         FROM {user} u WHERE u.{role} = 'admin' AND NOT )" BANNED_NOW R"( AND u.{id} <> $1)
-        OR NOT EXISTS (SELECT 1 FROM {user} u WHERE u.{id} = $1 AND u.{role} = 'admin' AND NOT )" BANNED_NOW "))";
+        OR NOT EXISTS (SELECT 1 FROM {user} u WHERE u.{id} = $1 AND u.{role} = 'admin' AND NOT )" BANNED_NOW
+    "))";
 constexpr std::string_view kUpdatePassword = R"(UPDATE {account} SET {password} = $2, {updated_at} = {now}
     WHERE {user_id} = $1 AND {provider_id} = 'credential')";
 constexpr std::string_view kDropSessions = "DELETE FROM {session} WHERE {user_id} = $1";
@@ -90,7 +95,8 @@ std::optional<UserStore::WithPassword> UserStore::findByEmail(plugin::Deadline d
     return found;
 }
 
-std::vector<User> UserStore::list(plugin::Deadline deadline, const std::string& afterEmail, std::size_t limit) {
+std::vector<User> UserStore::list(plugin::Deadline deadline, const std::string& afterEmail,
+                                  std::size_t limit) {
     std::vector<User> users;
     _database.read(deadline, [&](plugin::Session& session) {
         const plugin::Result rows = session.run(_list, {afterEmail, std::to_string(limit)});
@@ -125,7 +131,8 @@ UserStore::Outcome UserStore::change(plugin::Deadline deadline, const std::strin
         outcome = Outcome::notFound;
         session.run(_lockAdmins, {id});
         if (session.run(_get, {id}).empty()) return;
-        const plugin::Param role = change.role ? plugin::Param(std::string(toText(*change.role))) : std::nullopt;
+        const plugin::Param role =
+            change.role ? plugin::Param(std::string(toText(*change.role))) : std::nullopt;
         const plugin::Param banned = change.banned ? plugin::Param(*change.banned ? "1" : "0") : std::nullopt;
         if (session.run(_change, {id, change.name, role, banned}).affected() == 0) {
             outcome = Outcome::lastAdmin;

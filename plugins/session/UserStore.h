@@ -54,8 +54,8 @@ public:
     std::optional<User> create(plugin::Deadline deadline, const New& user);
     /// Inside the caller's transaction. Throws ConstraintViolation when the e-mail is taken.
     User create(plugin::Session& session, const New& user);
-    /// A ban or a new password ends the user's sessions in the same transaction. No change ever leaves the system without
-    /// an admin who may sign in, however many run at once.
+    /// A ban or a new password ends the user's sessions in the same transaction. No change ever leaves the
+    /// system without an admin who may sign in, however many run at once.
     Outcome change(plugin::Deadline deadline, const std::string& id, const Change& change, User& after);
     bool any(plugin::Session& session);
 
