@@ -10,19 +10,30 @@
 #include <string_view>
 #include <vector>
 
-/// DESIGN. What both shipped plugins need of a database, and no more: statements with text parameters and text results
-/// over libpq or sqlite3, each call with a deadline that holds even against a server that is frozen. Placeholders are
-/// $1, $2, … on both. Plugins may use no header of the daemon, and the daemon's Poco sessions cannot cross a C
-/// interface; so this room exists beside daemon/storage.
+/// DESIGN. What both shipped plugins need of a database, and no more: statements with text parameters and
+/// text results over libpq or sqlite3, each call with a deadline that holds even against a server that is
+/// frozen. Placeholders are $1, $2, … on both. Plugins may use no header of the daemon, and the daemon's Poco
+/// sessions cannot cross a C interface; so this room exists beside daemon/storage.
 namespace usher::plugin {
 
 using Deadline = std::chrono::steady_clock::time_point;
-using Param = std::optional<std::string>; ///< nullopt is NULL; numbers and booleans ("true", "false") as text
+/// nullopt is NULL; numbers as text; booleans as "1" and "0", which both databases store as their own kind of
+/// boolean
+/// ("true" would be stored as a text by SQLite). SQLite compares a bare parameter with an expression as text:
+/// write CAST($1 AS INTEGER) where the other side is not a column.
+using Param = std::optional<std::string>;
 
 /// The server is away, frozen, or the deadline passed. Whether the last statement took effect is unknown.
 class DatabaseUnavailable : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
+};
+
+/// A lock was not had in time, or a deadlock was broken: nothing took effect, the same work may be tried
+/// again.
+class DatabaseBusy : public DatabaseUnavailable {
+public:
+    using DatabaseUnavailable::DatabaseUnavailable;
 };
 
 /// A unique, foreign-key or check constraint said no; the transaction is rolled back.
@@ -40,7 +51,9 @@ public:
     bool empty() const { return size() == 0; }
     bool isNull(std::size_t row, std::size_t column) const { return !cell(row, column); }
     const std::string& text(std::size_t row, std::size_t column) const; ///< "" for NULL
-    std::optional<std::string> maybeText(std::size_t row, std::size_t column) const { return cell(row, column); }
+    std::optional<std::string> maybeText(std::size_t row, std::size_t column) const {
+        return cell(row, column);
+    }
     std::int64_t integer(std::size_t row, std::size_t column) const; ///< 0 for NULL; throws for anything else
     std::optional<std::int64_t> maybeInteger(std::size_t row, std::size_t column) const;
     bool flag(std::size_t row, std::size_t column, bool whenNull) const;
@@ -49,7 +62,9 @@ public:
 private:
     friend class PostgresSession;
     friend class SqliteSession;
-    const Param& cell(std::size_t row, std::size_t column) const { return _cells.at(row * _columns + column); }
+    const Param& cell(std::size_t row, std::size_t column) const {
+        return _cells.at(row * _columns + column);
+    }
     std::size_t _columns = 0;
     std::vector<Param> _cells;
     std::int64_t _affected = 0;
@@ -73,8 +88,8 @@ public:
     virtual Kind kind() const = 0;
     /// Runs `work` outside a transaction (each statement commits by itself). For reads.
     virtual void read(Deadline, const std::function<void(Session&)>& work) = 0;
-    /// BEGIN (IMMEDIATE, inside a writer's turn, on SQLite) … COMMIT. An exception out of `work` rolls back. On SQLite
-    /// keep it under 20 ms: everybody else waits.
+    /// BEGIN (IMMEDIATE, inside a writer's turn, on SQLite) … COMMIT. An exception out of `work` rolls back.
+    /// On SQLite keep it under 20 ms: everybody else waits.
     virtual void write(Deadline, const std::function<void(Session&)>& work) = 0;
     /// False with the reason while the last attempt to reach the database failed. Asks nobody.
     virtual bool healthy(std::string& reason) const = 0;
@@ -88,12 +103,12 @@ struct Turn {
 
 /// `url`: sqlite:///path/usher.db or postgresql://user@host:port/name. Does not connect yet.
 /// Throws std::invalid_argument for anything else.
-std::unique_ptr<Database> openDatabase(const std::string& url, const std::string& password, std::size_t connections,
-                                       Turn turn);
+std::unique_ptr<Database> openDatabase(const std::string& url, const std::string& password,
+                                       std::size_t connections, Turn turn);
 
-/// Applies the migrations of one component that are missing, in order, each in one transaction, under a lock that many
-/// nodes may ask for at once. Table usher_migrations(component, version, name, applied_at), shared with the daemon. Throws
-/// std::runtime_error when the database is newer than `migrations`.
+/// Applies the migrations of one component that are missing, in order, each in one transaction, under a lock
+/// that many nodes may ask for at once. Table usher_migrations(component, version, name, applied_at), shared
+/// with the daemon. Throws std::runtime_error when the database is newer than `migrations`.
 struct Migration {
     int version;
     std::string name;
