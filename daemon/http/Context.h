@@ -14,11 +14,12 @@ namespace usher {
 /// A routed request on its way through authorisation to its endpoint. Held by whoever works on it now.
 struct Context {
     std::shared_ptr<Exchange> exchange;
-    Fields params;          ///< of the path, percent-decoded
-    Fields query;           ///< percent-decoded, in order
-    Principal principal;    ///< who was let in
-    Fields verdictFields;   ///< Set-Cookie, RateLimit-*: go out with the answer
-    std::optional<Run> run; ///< loaded before the question, for actions on a run
+    Fields params;                               ///< of the path, percent-decoded
+    Fields query;                                ///< percent-decoded, in order
+    std::shared_ptr<const AuthRequest> question; ///< what the chain was asked; null on open routes
+    Principal principal;                         ///< who was let in
+    Fields verdictFields;                        ///< Set-Cookie, RateLimit-*: go out with the answer
+    std::optional<Run> run;                      ///< loaded before the question, for actions on a run
 
     const HttpRequest& request() const { return exchange->request(); }
     const std::string& param(std::string_view name) const;
