@@ -45,8 +45,9 @@ std::optional<Micros> parseTime(std::string_view text) {
     tm.tm_hour = digits(11, 2);
     tm.tm_min = digits(14, 2);
     tm.tm_sec = digits(17, 2);
-    if (year < 1970 || tm.tm_mon < 0 || tm.tm_mon > 11 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour < 0 ||
-        tm.tm_hour > 23 || tm.tm_min < 0 || tm.tm_min > 59 || tm.tm_sec < 0 || tm.tm_sec > 60)
+    if (year < 1970 || tm.tm_mon < 0 || tm.tm_mon > 11 || tm.tm_mday < 1 || tm.tm_mday > 31 ||
+        tm.tm_hour < 0 || tm.tm_hour > 23 || tm.tm_min < 0 || tm.tm_min > 59 || tm.tm_sec < 0 ||
+        tm.tm_sec > 60)
         return std::nullopt;
     std::size_t at = 19;
     Micros fraction = 0;

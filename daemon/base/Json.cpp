@@ -42,7 +42,8 @@ public:
     bool end_object() override { return close(); }
     bool start_array(std::size_t) override { return open(Json::array()); }
     bool end_array() override { return close(); }
-    bool parse_error(std::size_t position, const std::string&, const nlohmann::json::exception& error) override {
+    bool parse_error(std::size_t position, const std::string&,
+                     const nlohmann::json::exception& error) override {
         return refuse((error.id == 406 ? "a number is out of range at byte " : "not valid JSON at byte ") +
                       std::to_string(position));
     }
@@ -106,6 +107,8 @@ std::variant<Json, JsonError> parseJson(std::string_view text, const JsonLimits&
     return handler.take();
 }
 
-std::string toText(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string toText(const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 } // namespace usher

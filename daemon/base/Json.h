@@ -21,8 +21,9 @@ struct JsonError {
     std::string message; ///< for the client: says what and where, never echoes the input
 };
 
-/// Decodes once and strictly (RFC 8259 plus what it leaves open): duplicate keys, bad UTF-8, lone surrogates, NUL in
-/// strings, numbers that do not fit a double or an int64, depth and size are errors; nothing is half-read.
+/// Decodes once and strictly (RFC 8259 plus what it leaves open): duplicate keys, bad UTF-8, lone surrogates,
+/// NUL in strings, numbers that do not fit a double or an int64, depth and size are errors; nothing is
+/// half-read.
 std::variant<Json, JsonError> parseJson(std::string_view text, const JsonLimits& limits = {});
 
 /// Compact; bytes that are not UTF-8 (they can only come from a test's output) become U+FFFD.

@@ -3,7 +3,8 @@
 #include <condition_variable>
 #include <mutex>
 
-// clang's thread-safety analysis (preset tsa): members say which mutex guards them, and the compiler checks it.
+// clang's thread-safety analysis (preset tsa): members say which mutex guards them, and the compiler checks
+// it.
 #if defined(__clang__)
 #define USHER_TSA(x) __attribute__((x))
 #else
@@ -54,7 +55,8 @@ private:
     bool _held = true;
 };
 
-/// Condition variable for Mutex and Lock. Callers loop over their predicate: the analysis cannot see into lambdas.
+/// Condition variable for Mutex and Lock. Callers loop over their predicate: the analysis cannot see into
+/// lambdas.
 class Condition {
 public:
     void wait(Lock& lock) { _condition.wait(lock); }

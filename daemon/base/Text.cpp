@@ -162,8 +162,12 @@ std::optional<std::string> fromHex(std::string_view text) {
     return out;
 }
 
-std::string toBase64(std::string_view bytes) { return encode64(bytes, kBase64, true); }
-std::string toBase64Url(std::string_view bytes) { return encode64(bytes, kBase64Url, false); }
+std::string toBase64(std::string_view bytes) {
+    return encode64(bytes, kBase64, true);
+}
+std::string toBase64Url(std::string_view bytes) {
+    return encode64(bytes, kBase64Url, false);
+}
 
 std::optional<std::string> fromBase64(std::string_view text) {
     if (text.size() % 4) return std::nullopt;
@@ -211,7 +215,8 @@ std::string percentEncode(std::string_view text) {
         if (plain)
             out += static_cast<char>(c);
         else
-            out += {'%', static_cast<char>(std::toupper(kHex[c >> 4])), static_cast<char>(std::toupper(kHex[c & 15]))};
+            out += {'%', static_cast<char>(std::toupper(kHex[c >> 4])),
+                    static_cast<char>(std::toupper(kHex[c & 15]))};
     }
     return out;
 }

@@ -6,8 +6,8 @@
 
 namespace usher {
 
-/// Owns one file descriptor and closes it. Move-only; -1 means "none". Open descriptors close-on-exec: the daemon
-/// starts other programs. Not synchronised.
+/// Owns one file descriptor and closes it. Move-only; -1 means "none". Open descriptors close-on-exec: the
+/// daemon starts other programs. Not synchronised.
 class UniqueFd {
 public:
     UniqueFd() = default;

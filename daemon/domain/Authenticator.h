@@ -57,8 +57,8 @@ struct Verdict {
     bool guess = false;    ///< a credential that does not exist: counts against the caller's address
 };
 
-/// The other half of an ALLOW: tells the plugin, exactly once, what came of it. Destroyed without a word, it says
-/// abandoned(), so that no path can forget. [any-thread]
+/// The other half of an ALLOW: tells the plugin, exactly once, what came of it. Destroyed without a word, it
+/// says abandoned(), so that no path can forget. [any-thread]
 class Settlement {
 public:
     virtual ~Settlement() = default;
@@ -79,9 +79,10 @@ public:
 
     virtual ~Authenticator() = default;
     virtual const std::string& name() const = 0;
-    /// Never blocks longer than 100 µs. `done` is called exactly once, from any thread, perhaps before check()
-    /// returns, at the latest when the request's deadline has passed (verdict error, AUTH_UNAVAILABLE).
-    /// `request` is shared because a plugin may retain its bytes past the answer. [any-thread]
+    /// Never blocks longer than 100 µs. `done` is called exactly once, from any thread, perhaps before
+    /// check() returns, at the latest when the request's deadline has passed (verdict error,
+    /// AUTH_UNAVAILABLE). `request` is shared because a plugin may retain its bytes past the answer.
+    /// [any-thread]
     virtual void check(std::shared_ptr<const AuthRequest> request, Done done) = 0;
 };
 

@@ -27,9 +27,9 @@ public:
 class Executor {
 public:
     enum class Recovery {
-        attached, ///< still running, or ended with a result: the listener will hear of it
+        attached,     ///< still running, or ended with a result: the listener will hear of it
         neverStarted, ///< no leader ever began this attempt: it may be started
-        gone      ///< began and left no result
+        gone          ///< began and left no result
     };
 
     virtual ~Executor() = default;
@@ -62,11 +62,12 @@ public:
 
     virtual ~RunFiles() = default;
     /// Nothing when the run has no such test log (yet).
-    virtual std::optional<LogSlice> readLog(const std::string& runId, int attempt, int test, std::int64_t offset,
-                                            std::size_t maxBytes) = 0;
-    /// Entries after `afterId` (empty: from the start), at most about `maxBytes`. A log entry carries its text.
-    virtual std::vector<JournalEntry> readJournal(const std::string& runId, int attempt, const std::string& afterId,
-                                                  std::size_t maxBytes) = 0;
+    virtual std::optional<LogSlice> readLog(const std::string& runId, int attempt, int test,
+                                            std::int64_t offset, std::size_t maxBytes) = 0;
+    /// Entries after `afterId` (empty: from the start), at most about `maxBytes`. A log entry carries its
+    /// text.
+    virtual std::vector<JournalEntry> readJournal(const std::string& runId, int attempt,
+                                                  const std::string& afterId, std::size_t maxBytes) = 0;
     virtual std::vector<Artifact> listArtifacts(const std::string& runId, int attempt) = 0;
     /// A read-only descriptor, or -1 when there is no such regular file below the run's artifacts.
     virtual int openArtifact(const std::string& runId, int attempt, const std::string& path) = 0;

@@ -4,13 +4,18 @@
 
 namespace usher {
 
-std::string_view toText(OnLost value) { return value == OnLost::rerun ? "rerun" : "fail"; }
+std::string_view toText(OnLost value) {
+    return value == OnLost::rerun ? "rerun" : "fail";
+}
 
 std::string_view toText(OnBusy value) {
     switch (value) {
-    case OnBusy::coalesce: return "coalesce";
-    case OnBusy::refuse: return "refuse";
-    case OnBusy::queue: break;
+    case OnBusy::coalesce:
+        return "coalesce";
+    case OnBusy::refuse:
+        return "refuse";
+    case OnBusy::queue:
+        break;
     }
     return "queue";
 }
@@ -44,13 +49,16 @@ std::vector<Parameter> parametersFromJson(std::string_view json) {
     if (json.empty() || json == "[]" || json == "null") return parameters;
     auto parsed = parseJson(json);
     const Json* list = std::get_if<Json>(&parsed);
-    if (!list || !list->is_array()) throw std::runtime_error("the column jobs.parameters is not a JSON array");
+    if (!list || !list->is_array())
+        throw std::runtime_error("the column jobs.parameters is not a JSON array");
     for (const Json& one : *list) {
         Parameter p;
         p.name = one.at("name").get<std::string>();
         p.required = one.value("required", false);
-        if (one.contains("default") && one["default"].is_string()) p.defaultValue = one["default"].get<std::string>();
-        if (one.contains("pattern") && one["pattern"].is_string()) p.pattern = one["pattern"].get<std::string>();
+        if (one.contains("default") && one["default"].is_string())
+            p.defaultValue = one["default"].get<std::string>();
+        if (one.contains("pattern") && one["pattern"].is_string())
+            p.pattern = one["pattern"].get<std::string>();
         parameters.push_back(std::move(p));
     }
     return parameters;

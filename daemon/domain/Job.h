@@ -31,7 +31,7 @@ struct JobSettings {
     OnLost onLost = OnLost::fail;
     int parallelism = 1;
     OnBusy onBusy = OnBusy::queue;
-    int priority = 5; ///< 0 to 9, larger is claimed first
+    int priority = 5;     ///< 0 to 9, larger is claimed first
     bool network = false; ///< profile strict only: may the tests reach the network
     std::vector<Parameter> parameters;
 };
@@ -49,8 +49,8 @@ struct Job : JobSettings {
 struct TestSettings {
     std::string title; ///< 1 to 255 characters
     std::string description;
-    std::string type;   ///< a key of the interpreter table: shell, python, node, playwright, …
-    std::string script; ///< never empty
+    std::string type;        ///< a key of the interpreter table: shell, python, node, playwright, …
+    std::string script;      ///< never empty
     bool plainScript = true; ///< came in through our own API: never taken for base64
     int priority = 5;
 };

@@ -8,7 +8,8 @@
 
 namespace usher {
 
-template <class T> struct Page {
+template <class T>
+struct Page {
     std::vector<T> items;
     std::string nextCursor; ///< empty: this was the last page
 };
@@ -19,7 +20,8 @@ struct PageRequest {
 };
 
 /// Jobs and tests. [any-thread] Every call may throw StorageUnavailable; none keeps a lock after it returns.
-/// Rows count as changed for every node when a call returns. Cursors are opaque; a malformed one reads as the start.
+/// Rows count as changed for every node when a call returns. Cursors are opaque; a malformed one reads as the
+/// start.
 class JobStore {
 public:
     enum class Removal { removed, notFound, inUse };

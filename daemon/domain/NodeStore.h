@@ -19,8 +19,8 @@ struct Node {
 
 struct AuditRecord {
     Micros at = 0;
-    std::string actor;    ///< principal id, or "-" when unknown
-    std::string action;   ///< "key.create"
+    std::string actor;  ///< principal id, or "-" when unknown
+    std::string action; ///< "key.create"
     std::string resource;
     std::string decision; ///< allowed, refused
     std::string code;

@@ -20,10 +20,20 @@ std::optional<Enum> find(const std::array<std::string_view, N>& names, std::stri
 
 } // namespace
 
-std::string_view toText(RunStatus status) { return kRun.at(static_cast<std::size_t>(status)); }
-std::string_view toText(TestStatus status) { return kTest.at(static_cast<std::size_t>(status)); }
-std::optional<RunStatus> runStatusFrom(std::string_view text) { return find<RunStatus>(kRun, text); }
-std::optional<TestStatus> testStatusFrom(std::string_view text) { return find<TestStatus>(kTest, text); }
-bool hasEnded(RunStatus status) { return status != RunStatus::queued && status != RunStatus::running; }
+std::string_view toText(RunStatus status) {
+    return kRun.at(static_cast<std::size_t>(status));
+}
+std::string_view toText(TestStatus status) {
+    return kTest.at(static_cast<std::size_t>(status));
+}
+std::optional<RunStatus> runStatusFrom(std::string_view text) {
+    return find<RunStatus>(kRun, text);
+}
+std::optional<TestStatus> testStatusFrom(std::string_view text) {
+    return find<TestStatus>(kTest, text);
+}
+bool hasEnded(RunStatus status) {
+    return status != RunStatus::queued && status != RunStatus::running;
+}
 
 } // namespace usher

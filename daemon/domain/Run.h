@@ -36,7 +36,7 @@ struct RunTest {
     std::optional<std::int64_t> durationMs;
     std::int64_t outputBytes = 0; ///< what the test wrote, also the part that was cut
     bool truncated = false;
-    std::string errorDetails;   ///< why it could not run: "interpreter not installed: k6"
+    std::string errorDetails;     ///< why it could not run: "interpreter not installed: k6"
     std::string casesJson = "[]"; ///< [{"name", "status", "durationMs", "message"}]
 };
 
@@ -71,7 +71,7 @@ struct Run {
     std::optional<int> signal;
     std::string errorDetails;
     bool cancelRequested = false;
-    std::vector<RunTest> tests;    ///< filled by findRun() only
+    std::vector<RunTest> tests;     ///< filled by findRun() only
     std::vector<RunEvent> timeline; ///< filled by findRun() only
 };
 

@@ -69,16 +69,17 @@ struct RunFilter {
     PageRequest page;
 };
 
-/// Runs. [any-thread] Every call may throw StorageUnavailable. Each transition is guarded by status, attempt and
-/// epoch: a late writer changes nothing and is told so by `false`.
+/// Runs. [any-thread] Every call may throw StorageUnavailable. Each transition is guarded by status, attempt
+/// and epoch: a late writer changes nothing and is told so by `false`.
 class RunStore {
 public:
     enum class Cancel { cancelled, requested, alreadyEnded, notFound };
 
     virtual ~RunStore() = default;
 
-    /// queued → running, at most `maxRuns`, larger priority first, then fair between jobs and in order within one,
-    /// never more than a job's max_concurrency, never from a paused job. Cost does not grow with the queue.
+    /// queued → running, at most `maxRuns`, larger priority first, then fair between jobs and in order within
+    /// one, never more than a job's max_concurrency, never from a paused job. Cost does not grow with the
+    /// queue.
     virtual std::vector<ClaimedRun> claim(const ClaimRequest&) = 0;
     /// Any queued run that could be claimed now? Cheap.
     virtual bool anyClaimable() = 0;
@@ -88,9 +89,11 @@ public:
     virtual bool recordStarted(const ClaimedRun&, const std::string& sandbox, Micros startedAt) = 0;
     /// One test began or ended, for who looks while the run goes on.
     virtual bool recordTest(const ClaimedRun&, const RunTest&) = 0;
-    /// running → its end, with all results, in one transaction for the whole batch. False per row: not ours any more.
+    /// running → its end, with all results, in one transaction for the whole batch. False per row: not ours
+    /// any more.
     virtual std::vector<bool> finish(std::span<const RunOutcome>) = 0;
-    /// running → queued with attempt + 1, or → lost, by the job's policy. The lost attempt's results are dropped.
+    /// running → queued with attempt + 1, or → lost, by the job's policy. The lost attempt's results are
+    /// dropped.
     virtual RunStatus giveUp(const ClaimedRun&, const std::string& why, Micros now) = 0;
 
     virtual Cancel requestCancel(const std::string& runId, const std::string& by, Micros now) = 0;

@@ -41,6 +41,8 @@ struct NewRun {
     std::string parametersJson; ///< {"NAME": "value"}
     int priority = 5;
     Micros queuedAt = 0;
+    std::int64_t position =
+        1; ///< as it was answered; kept with the idempotency key, so that a replay is equal
     std::optional<IdempotencyKey> idempotency; ///< held for 24 h
 };
 
@@ -53,6 +55,7 @@ struct Replay {
     std::string triggeredBy;
     std::string jobName;
     int testCount = 0;
+    std::int64_t position = 1;
 };
 
 /// The outcome of one row of a batch.
@@ -62,22 +65,26 @@ struct Inserted {
     Replay replay; ///< read only when kind is replay
 };
 
-/// The hot path. Batches are answered in the order given; each call is one or few round trips, whatever the size
-/// (at most 512 rows). [committer] One caller at a time. Every call may throw StorageUnavailable by `deadline`.
+/// The hot path. Batches are answered in the order given; each call is one or few round trips, whatever the
+/// size (at most 512 rows). [committer] One caller at a time. Every call may throw StorageUnavailable by
+/// `deadline`.
 class TriggerStore {
 public:
     virtual ~TriggerStore() = default;
 
     /// An unknown id gives nullopt. Ids may repeat.
-    virtual std::vector<std::optional<TriggerView>> viewJobs(std::span<const std::string> jobIds, Instant deadline) = 0;
+    virtual std::vector<std::optional<TriggerView>> viewJobs(std::span<const std::string> jobIds,
+                                                             Instant deadline) = 0;
     /// Which of these keys are taken and not yet expired.
     virtual std::vector<std::optional<Replay>> findReplays(std::span<const IdempotencyKey> keys, Micros now,
                                                            Instant deadline) = 0;
-    /// Inserts in ONE durable transaction. A row whose job is gone, paused or at another revision comes back as
-    /// revisionMoved and leaves nothing behind. Of equal idempotency keys the first wins, also against other nodes;
-    /// the losers come back as replay. When it returns, every `inserted` row survives a power cut.
+    /// Inserts in ONE durable transaction. A row whose job is gone, paused or at another revision comes back
+    /// as revisionMoved and leaves nothing behind. Of equal idempotency keys the first wins, also against
+    /// other nodes; the losers come back as replay. When it returns, every `inserted` row survives a power
+    /// cut.
     virtual std::vector<Inserted> insertRuns(std::span<const NewRun> runs, Instant deadline) = 0;
-    /// Queued runs of each job, counted up to its limit + 1 (counting on would scan a long queue for nothing).
+    /// Queued runs of each job, counted up to its limit + 1 (counting on would scan a long queue for
+    /// nothing).
     virtual std::vector<std::int64_t> countQueued(std::span<const std::string> jobIds,
                                                   std::span<const int> limits, Instant deadline) = 0;
     virtual std::int64_t countAllQueued(std::int64_t limit, Instant deadline) = 0;

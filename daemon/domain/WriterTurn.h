@@ -4,8 +4,9 @@
 
 namespace usher {
 
-/// SQLite has one writer, and its lock is not fair: whoever polls luckiest wins, for seconds. Every writer of the file
-/// (the store, each plugin) therefore waits here first, first come first served. On PostgreSQL nobody asks. [any-thread]
+/// SQLite has one writer, and its lock is not fair: whoever polls luckiest wins, for seconds. Every writer of
+/// the file (the store, each plugin) therefore waits here first, first come first served. On PostgreSQL
+/// nobody asks. [any-thread]
 class WriterTurn {
 public:
     virtual ~WriterTurn() = default;

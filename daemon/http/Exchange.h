@@ -16,30 +16,32 @@ namespace usher {
 
 /// A complete, strictly framed request. Immutable once it has left the event loop.
 struct HttpRequest {
-    Poco::Net::HTTPRequest head;  ///< method, target, version, fields as received (not RFC 2047-decoded)
-    std::string path;             ///< percent-encoded, without the query, as received
-    std::string query;            ///< without the '?', as received
-    std::string body;             ///< unchunked
-    std::string peerAddress;      ///< of the socket, without the port; IPv4-mapped IPv6 addresses as IPv4
-    bool secure = false;          ///< the client spoke TLS to us
+    Poco::Net::HTTPRequest head;      ///< method, target, version, fields as received (not RFC 2047-decoded)
+    std::string path;                 ///< percent-encoded, without the query, as received
+    std::string query;                ///< without the '?', as received
+    std::string body;                 ///< unchunked
+    std::string peerAddress;          ///< of the socket, without the port; IPv4-mapped IPv6 addresses as IPv4
+    bool secure = false;              ///< the client spoke TLS to us
     std::string tlsClientFingerprint; ///< lower-case hex of SHA-256 of the client's certificate, or empty
-    std::string id;               ///< answered as X-Request-Id
-    Instant received;             ///< when the head was complete
+    std::string id;                   ///< answered as X-Request-Id
+    Instant received;                 ///< when the head was complete
 
     /// The value of a field, in any case; the first when it repeats; empty when absent.
     const std::string& field(const std::string& name) const;
 };
 
-/// A long answer, written piece by piece: chunked (or to the end of the connection for HTTP/1.0). [any-thread]
-/// The listener drops a reader that does not take anything for 30 s.
+/// A long answer, written piece by piece: chunked (or to the end of the connection for HTTP/1.0).
+/// [any-thread] The listener drops a reader that does not take anything for 30 s.
 class ReplyStream {
 public:
-    virtual ~ReplyStream() = default; ///< without end(): the connection is cut, so that the client sees a broken answer
+    virtual ~ReplyStream() =
+        default; ///< without end(): the connection is cut, so that the client sees a broken answer
     /// False once the client is gone.
     virtual bool write(std::string bytes) = 0;
     /// Bytes that are written and not yet sent: stop writing above 256 KiB and wait for onDrain.
     virtual std::size_t pending() const = 0;
-    /// Called, from the event loop, each time pending() falls to 0, and once when the client goes away. Must not block.
+    /// Called, from the event loop, each time pending() falls to 0, and once when the client goes away. Must
+    /// not block.
     virtual void onProgress(std::function<void(bool open)>) = 0;
     virtual void end() = 0;
 };

@@ -1,0 +1,97 @@
+#pragma once
+
+#include "app/QueueGauge.h"
+#include "app/RunFeed.h"
+#include "base/Mutex.h"
+#include "domain/Executor.h"
+#include "domain/RunStore.h"
+
+#include <Poco/Logger.h>
+
+#include <deque>
+#include <map>
+#include <thread>
+#include <variant>
+
+namespace usher {
+
+/// DESIGN. Claims queued runs for this node, hands them to the executor, and stores how they went. One thread
+/// does all three, so that the steps of a run reach the database in the order in which they happened. What
+/// the executor reports waits in a queue; while the database is away it stays there and is stored when the
+/// database is back. start(), stop() [main]; everything else [any-thread]. The executor calls the
+/// ExecutionListener part.
+class RunScheduler final : public ExecutionListener {
+public:
+    struct Settings {
+        std::string nodeId;
+        int capacity = 2; ///< runs at once; 0: this node claims nothing
+        std::chrono::seconds lease{60};
+        std::chrono::milliseconds poll{1000}; ///< how long another node's trigger may go unnoticed
+    };
+
+    RunScheduler(Settings settings, RunStore& store, RunFeed& feed, QueueGauge& gauge, const Clock& clock,
+                 Poco::Logger& logger);
+    ~RunScheduler() override { stop(); }
+
+    /// Finds again what this node was running before a restart, then begins to claim.
+    void start(Executor& executor);
+    /// No new claims; stores what was reported; leaders go on without us.
+    void stop();
+    /// There may be something to claim.
+    void wake();
+    /// Somebody asked to cancel this run; nothing happens when it does not run here.
+    void cancel(const std::string& runId);
+
+    void started(const ClaimedRun&, const std::string& sandbox, Micros at) override;
+    void testChanged(const ClaimedRun&, const RunTest&) override;
+    void journalGrew(const std::string& runId) override;
+    void finished(const ClaimedRun&, RunOutcome) override;
+    void vanished(const ClaimedRun&, const std::string& why) override;
+
+private:
+    struct Started {
+        ClaimedRun run;
+        std::string sandbox;
+        Micros at;
+    };
+    struct TestChanged {
+        ClaimedRun run;
+        RunTest test;
+    };
+    struct Finished {
+        ClaimedRun run;
+        RunOutcome outcome;
+    };
+    struct Vanished {
+        ClaimedRun run;
+        std::string why;
+    };
+    using Report = std::variant<Started, TestChanged, Finished, Vanished>;
+
+    void run();
+    void recover();
+    void store(std::deque<Report>& reports);
+    void storeFinished(std::deque<Report>& reports);
+    void claim();
+    void pollCancels();
+    void report(Report report);
+    void release(const std::string& runId);
+
+    const Settings _settings;
+    RunStore& _store;
+    RunFeed& _feed;
+    QueueGauge& _gauge;
+    const Clock& _clock;
+    Poco::Logger& _logger;
+    Executor* _executor = nullptr; ///< set by start(): the executor reports to us, so one must come first
+    std::map<std::string, ClaimedRun> _held; ///< [scheduler]
+
+    Mutex _mutex;
+    Condition _changed;
+    std::deque<Report> _reports GUARDED_BY(_mutex);
+    bool _woken GUARDED_BY(_mutex) = false;
+    bool _stopping GUARDED_BY(_mutex) = false;
+    std::thread _thread;
+};
+
+} // namespace usher

@@ -1,0 +1,359 @@
+#include "app/TriggerJob.h"
+
+#include "app/Words.h"
+#include "base/Json.h"
+#include "base/Uuid.h"
+#include "domain/Errors.h"
+
+#include <algorithm>
+
+namespace usher {
+
+namespace {
+
+std::string parametersToText(const Environment& parameters) {
+    return parameters.empty() ? "{}" : toText(Json(parameters));
+}
+
+} // namespace
+
+/// Equal requests that are answered together. `key` is empty when there is nothing to join by.
+struct TriggerJob::Flight {
+    std::string key;
+    TriggerRequest request;
+    std::vector<Done> passengers; ///< guarded by _flightsMutex while the flight is in _flights
+};
+
+/// A request that was judged by the chain and waits for the committer.
+struct TriggerJob::Pending {
+    std::shared_ptr<Flight> flight; ///< null for submit()
+    Done done;                      ///< used when there is no flight
+    std::string jobId;
+    std::string kind = "remote";
+    Principal principal;
+    std::vector<std::unique_ptr<Settlement>> settlements;
+    TriggerAnswer answer; ///< carries the verdict's fields from the start
+    std::optional<IdempotencyKey> idempotency;
+    Environment parameters;
+    std::optional<Refusal> bodyProblem;
+    std::optional<Refusal>
+        unlessReplay; ///< the verdict refused for a limit: only a known replay may be answered
+    Instant deadline;
+    bool answered = false;
+    bool secondTry = false;
+
+    NewRun run;
+    TriggeredRun made;
+};
+
+TriggerJob::TriggerJob(Authenticator& chain, TriggerStore& store, QueueGauge& gauge, const Clock& clock,
+                       Poco::Logger& logger, std::function<void()> wakeScheduler)
+    : _chain(chain), _store(store), _gauge(gauge), _clock(clock), _logger(logger),
+      _wakeScheduler(std::move(wakeScheduler)) {}
+
+TriggerJob::~TriggerJob() {
+    stop();
+}
+
+void TriggerJob::start() {
+    _committer = std::thread([this] { run(); });
+}
+
+void TriggerJob::stop() {
+    {
+        Lock lock(_mutex);
+        _stopping = true;
+    }
+    _arrived.notifyAll();
+    if (_committer.joinable()) _committer.join();
+}
+
+void TriggerJob::trigger(TriggerRequest request, Done done) {
+    auto flight = std::make_shared<Flight>();
+    const TriggerBody* body = std::get_if<TriggerBody>(&request.body);
+    std::optional<std::string> key = request.idempotencyKey;
+    if (!key && body) key = body->idempotencyKey;
+    if (key) {
+        flight->key = request.jobId + '\n' + request.credentialDigest + '\n' + request.digest + '\n' + *key;
+        Lock lock(_flightsMutex);
+        auto [it, first] = _flights.emplace(flight->key, flight);
+        it->second->passengers.push_back(std::move(done));
+        if (!first) return;
+    } else {
+        flight->passengers.push_back(std::move(done));
+    }
+    flight->request = std::move(request);
+    auto question = flight->request.question;
+    _chain.check(std::move(question),
+                 [this, flight](Answer answer) { judgeVerdict(flight, std::move(answer)); });
+}
+
+void TriggerJob::judgeVerdict(std::shared_ptr<Flight> flight, Answer answer) {
+    Verdict& verdict = answer.verdict;
+    auto pending = std::make_unique<Pending>();
+    pending->answer.fields = std::move(verdict.headers);
+    pending->answer.limits = verdict.limits;
+    pending->answer.guess = verdict.guess;
+    pending->answer.principalId = verdict.principal.id;
+    pending->answer.auditMessage = std::move(verdict.auditMessage);
+    bool allowed = verdict.decision == Decision::allow;
+    TriggerRequest& request = flight->request;
+    TriggerBody* body = std::get_if<TriggerBody>(&request.body);
+    std::optional<std::string> key = request.idempotencyKey;
+    if (body && body->idempotencyKey) {
+        if (key && *key != *body->idempotencyKey)
+            pending->bodyProblem = invalidBody(
+                {{"idempotencyKey", "differs from the Idempotency-Key header; send one of the two"}});
+        key = body->idempotencyKey;
+    }
+    if (!allowed) {
+        pending->answer.result = refusalOf(verdict);
+        if (!verdict.replayOk || !key || pending->bodyProblem) return land(*flight, pending->answer);
+        pending->unlessReplay = std::get<Refusal>(pending->answer.result);
+    }
+    pending->flight = flight;
+    pending->jobId = request.jobId;
+    pending->principal = std::move(verdict.principal);
+    pending->settlements = std::move(answer.settlements);
+    pending->deadline = request.question->deadline;
+    if (key)
+        pending->idempotency = IdempotencyKey{request.jobId, pending->principal.id, *key, request.digest};
+    if (body)
+        pending->parameters = std::move(body->parameters);
+    else
+        pending->bodyProblem = std::get<Refusal>(request.body);
+    enqueue(std::move(pending));
+}
+
+void TriggerJob::submit(const std::string& jobId, const Principal& by, const std::string& kind,
+                        Environment parameters, Instant deadline, Done done) {
+    auto pending = std::make_unique<Pending>();
+    pending->done = std::move(done);
+    pending->jobId = jobId;
+    pending->kind = kind;
+    pending->principal = by;
+    pending->answer.principalId = by.id;
+    pending->parameters = std::move(parameters);
+    pending->deadline = deadline;
+    enqueue(std::move(pending));
+}
+
+void TriggerJob::enqueue(std::unique_ptr<Pending> pending) {
+    bool wake = false;
+    {
+        Lock lock(_mutex);
+        if (!_stopping && _waiting.size() < kMaxWaiting) {
+            wake = _waiting.empty();
+            _waiting.push_back(std::move(pending));
+        }
+    }
+    if (pending) return refuse(*pending, storageUnavailable());
+    if (wake) _arrived.notifyOne();
+}
+
+void TriggerJob::land(Flight& flight, const TriggerAnswer& answer) {
+    std::vector<Done> passengers;
+    if (flight.key.empty()) {
+        passengers.swap(flight.passengers);
+    } else {
+        Lock lock(_flightsMutex);
+        _flights.erase(flight.key);
+        passengers.swap(flight.passengers);
+    }
+    for (Done& done : passengers) done(answer);
+}
+
+void TriggerJob::refuse(Pending& pending, Refusal refusal) {
+    pending.answered = true;
+    for (auto& settlement : pending.settlements) settlement->abandoned();
+    pending.settlements.clear();
+    pending.answer.result = std::move(refusal);
+    pending.flight ? land(*pending.flight, pending.answer) : pending.done(pending.answer);
+}
+
+void TriggerJob::answerReplay(Pending& pending, const Replay& replay) {
+    if (replay.digest != pending.idempotency->digest)
+        return refuse(pending,
+                      {422,
+                       "Idempotency mismatch",
+                       "This Idempotency-Key was used with another body. Use a new key for a new request.",
+                       "IDEMPOTENCY_MISMATCH",
+                       {},
+                       0});
+    pending.answered = true;
+    for (auto& settlement : pending.settlements) settlement->abandoned(); // a replay spends nothing
+    pending.settlements.clear();
+    TriggeredRun run{pending.jobId,   replay.jobName,  replay.runId,     replay.triggeredBy,
+                     replay.queuedAt, replay.position, replay.testCount, true};
+    pending.answer.result = std::move(run);
+    pending.flight ? land(*pending.flight, pending.answer) : pending.done(pending.answer);
+}
+
+void TriggerJob::run() {
+    while (true) {
+        std::vector<std::unique_ptr<Pending>> batch;
+        bool stopping = false;
+        {
+            Lock lock(_mutex);
+            while (_waiting.empty() && !_stopping) _arrived.wait(lock);
+            if (_waiting.empty()) return;
+            stopping = _stopping;
+            if (_waiting.size() <= kBatch) {
+                batch.swap(_waiting);
+            } else {
+                auto end = _waiting.begin() + kBatch;
+                batch.assign(std::make_move_iterator(_waiting.begin()), std::make_move_iterator(end));
+                _waiting.erase(_waiting.begin(), end);
+            }
+        }
+        if (stopping)
+            for (auto& pending : batch) refuse(*pending, storageUnavailable());
+        else
+            commit(std::move(batch));
+    }
+}
+
+void TriggerJob::commit(std::vector<std::unique_ptr<Pending>> batch) {
+    Instant deadline = Instant::max();
+    for (const auto& pending : batch) deadline = std::min(deadline, pending->deadline);
+    try {
+        answerReplays(batch, deadline);
+        judgeAndInsert(batch, deadline);
+        // Rows whose revision moved between the look and the insert get one more try, then 503.
+        std::erase_if(batch, [](const auto& pending) { return pending->answered; });
+        if (!batch.empty()) {
+            for (auto& pending : batch) pending->secondTry = true;
+            judgeAndInsert(batch, deadline);
+        }
+    } catch (const StorageUnavailable& error) {
+        _logger.warning("triggers refused, storage unavailable: " + std::string(error.what()));
+    } catch (const std::exception& error) {
+        _logger.error("triggers refused, the store failed: " + std::string(error.what()));
+    }
+    for (auto& pending : batch)
+        if (!pending->answered) refuse(*pending, storageUnavailable());
+}
+
+void TriggerJob::answerReplays(std::vector<std::unique_ptr<Pending>>& batch, Instant deadline) {
+    std::vector<IdempotencyKey> keys;
+    std::vector<Pending*> asking;
+    for (auto& pending : batch) {
+        if (!pending->idempotency) continue;
+        keys.push_back(*pending->idempotency);
+        asking.push_back(pending.get());
+    }
+    if (keys.empty()) return;
+    auto replays = _store.findReplays(keys, _clock.now(), deadline);
+    for (std::size_t i = 0; i < asking.size(); ++i) {
+        if (replays[i])
+            answerReplay(*asking[i], *replays[i]);
+        else if (asking[i]->unlessReplay)
+            refuse(*asking[i], *asking[i]->unlessReplay);
+    }
+    std::erase_if(batch, [](const auto& pending) { return pending->answered; });
+}
+
+std::optional<Refusal> TriggerJob::judge(Pending& pending, const std::optional<TriggerView>& view) {
+    if (!view)
+        return Refusal{
+            404, "Job not found", "No job has this id; it may have been deleted.", "JOB_NOT_FOUND", {}, 0};
+    if (view->paused)
+        return Refusal{
+            409, "Job not available", "The job is paused. Resume it, then trigger again.", "JOB_PAUSED", {},
+            0};
+    if (view->testCount == 0)
+        return Refusal{
+            409, "No tests found for job", "Add tests to the job: PUT /api/jobs/{id}/tests.", "JOB_EMPTY", {},
+            0};
+    if (pending.bodyProblem) return pending.bodyProblem;
+    auto applied = _rules.apply(parametersFromJson(view->parametersJson), pending.parameters);
+    if (auto* refusal = std::get_if<Refusal>(&applied)) return std::move(*refusal);
+    NewRun& run = pending.run;
+    run.runId = createUuid();
+    run.jobId = pending.jobId;
+    run.revision = view->revision;
+    run.trigger = pending.kind;
+    run.triggeredBy = pending.principal.name;
+    run.principalId = pending.principal.id;
+    run.parametersJson = parametersToText(std::get<Environment>(applied));
+    run.priority = view->priority;
+    run.queuedAt = _clock.now();
+    run.idempotency = pending.idempotency;
+    pending.made = {pending.jobId,   view->jobName, run.runId, run.triggeredBy, run.queuedAt, 1,
+                    view->testCount, false};
+    return std::nullopt;
+}
+
+void TriggerJob::judgeAndInsert(std::vector<std::unique_ptr<Pending>>& batch, Instant deadline) {
+    if (batch.empty()) return;
+    std::vector<std::string> ids;
+    ids.reserve(batch.size());
+    for (const auto& pending : batch) ids.push_back(pending->jobId);
+    auto views = _store.viewJobs(ids, deadline);
+
+    std::vector<Pending*> fit;
+    std::vector<QueueGauge::Wish> wishes;
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+        if (auto refusal = judge(*batch[i], views[i])) {
+            refuse(*batch[i], std::move(*refusal));
+            continue;
+        }
+        fit.push_back(batch[i].get());
+        wishes.push_back({&batch[i]->jobId, views[i]->queueLimit});
+    }
+    if (fit.empty()) return;
+    auto places = _gauge.reserve(wishes, _clock.instant(), deadline);
+    std::vector<NewRun> rows;
+    std::vector<Pending*> inserting;
+    for (std::size_t i = 0; i < fit.size(); ++i) {
+        if (places[i] == 0) {
+            refuse(*fit[i], {429,
+                             "Queue capacity limit reached",
+                             "Too many runs wait already. Try again when some have started.",
+                             "QUEUE_FULL",
+                             {},
+                             5});
+            continue;
+        }
+        fit[i]->made.position = fit[i]->run.position = places[i];
+        rows.push_back(fit[i]->run);
+        inserting.push_back(fit[i]);
+    }
+    if (rows.empty()) return;
+
+    std::vector<Inserted> inserted;
+    try {
+        inserted = _store.insertRuns(rows, deadline);
+    } catch (...) {
+        // The commit may have happened: what the checks cost is kept, and the same Idempotency-Key finds the
+        // run.
+        for (Pending* pending : inserting) {
+            for (auto& settlement : pending->settlements) settlement->unknown();
+            pending->settlements.clear();
+            _gauge.left(pending->jobId);
+        }
+        throw;
+    }
+    _wakeScheduler();
+    for (std::size_t i = 0; i < inserting.size(); ++i) {
+        Pending& pending = *inserting[i];
+        switch (inserted[i].kind) {
+        case Inserted::Kind::inserted:
+            pending.answered = true;
+            for (auto& settlement : pending.settlements) settlement->accepted(pending.run.runId);
+            pending.settlements.clear();
+            pending.answer.result = std::move(pending.made);
+            pending.flight ? land(*pending.flight, pending.answer) : pending.done(pending.answer);
+            break;
+        case Inserted::Kind::replay:
+            _gauge.left(pending.jobId);
+            answerReplay(pending, inserted[i].replay);
+            break;
+        case Inserted::Kind::revisionMoved:
+            _gauge.left(pending.jobId); // stays unanswered: the caller tries once more
+            break;
+        }
+    }
+}
+
+} // namespace usher

@@ -1,0 +1,80 @@
+#pragma once
+
+#include "base/Address.h"
+#include "domain/Authenticator.h"
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace usher {
+
+/// One section [plugins.NAME].
+struct PluginSection {
+    std::string name;
+    std::string path; ///< default: DIR/NAME.so
+    std::string isolation = "inproc";
+    std::chrono::milliseconds deadline{1500};
+    bool sharedDatabase = true;
+    Fields keys; ///< the plugin's own
+};
+
+/// Which plugins answer which actions, in order.
+struct ChainConfig {
+    std::vector<std::string> plugins;
+    bool all = false; ///< every one must allow; else the first that does not abstain decides
+};
+
+/// Everything an operator decides, validated. Where a value is not given, the default stands here.
+struct Config {
+    std::string file; ///< absolute; the launcher reads the same one
+    std::string stateDir = "/var/lib/usher";
+
+    std::string address = "127.0.0.1";
+    int port = 8321;
+    std::string publicUrl;
+    std::string tlsCertificate, tlsKey;
+    std::vector<Cidr> trustedProxies;
+    int maxConnections = 20'000;
+
+    std::string databaseUrl; ///< default: sqlite:///<stateDir>/usher.db
+    std::string databasePasswordFile;
+
+    std::string pluginDir;
+    std::vector<PluginSection> plugins;
+    ChainConfig trigger{{"api-key"}, false};
+    ChainConfig run{{"api-key", "session"}, false};
+    ChainConfig manage{{"session"}, false};
+    std::vector<Cidr> throttleExempt;
+
+    std::string launcher; ///< a program, or the socket of a launcher that runs as a service
+    bool launcherIsSocket = false;
+    std::string leader;
+    std::string sandbox = "basic";
+    int capacity = 0; ///< default: number of cores
+    std::vector<std::string> testTypes;
+
+    std::int64_t queueLimit = 100'000;
+    std::string logLevel = "information";
+};
+
+/// Where programs and plugins lie when the configuration does not say.
+struct ConfigDefaults {
+    std::string libexecDir; ///< usher-launcher, usher-leader
+    std::string pluginDir;
+};
+
+/// Beside the running program in a build tree, else where they were installed.
+ConfigDefaults findDefaults();
+
+struct ConfigResult {
+    Config config;
+    std::vector<std::string> problems; ///< all of them, each "FILE:LINE: message"; empty: the config is good
+};
+
+/// Reads the file and conf.d/*.conf beside it. Unknown keys, wrong values and missing files are problems,
+/// reported all at once; nothing is changed on disk.
+ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults);
+
+} // namespace usher

@@ -1,0 +1,166 @@
+// run list, show, log, cancel, rerun.
+#include "base/Text.h"
+#include "base/Uuid.h"
+#include "ctl/Amounts.h"
+#include "ctl/Commands.h"
+#include "ctl/Context.h"
+#include "ctl/RunWatch.h"
+#include "ctl/TerminalText.h"
+
+namespace usher::ctl {
+
+namespace {
+
+std::string runPath(Context& context) {
+    std::optional<std::string> id = parseUuid(context.argument(0));
+    if (!id)
+        throw UsageError("not a run's id: " + oneLine(context.argument(0), 60),
+                         "usherctl run list shows the runs");
+    return "/api/runs/" + *id;
+}
+
+/// Whoever started a run with a key may look at it with that key; anybody else signs in.
+Client& reader(Context& context) {
+    auto key = context.io().environment("USHER_API_KEY");
+    if (context.credentials().find(context.anonymous().url()) || !key || key->empty())
+        return context.client();
+    context.anonymous().authorise(*key);
+    return context.anonymous();
+}
+
+const Json& runIn(const Json& answer) {
+    return memberOf(answer, "run").is_object() ? memberOf(answer, "run") : answer;
+}
+
+int list(Context& context) {
+    std::int64_t limit = context.integer("limit", 1, 100'000).value_or(50);
+    std::string path = "/api/runs";
+    if (auto job = context.find("job")) path += "?jobId=" + context.jobId(*job);
+    if (auto status = context.find("status"))
+        path += (path.find('?') == std::string::npos ? "?status=" : "&status=") + percentEncode(*status);
+    context.client();
+    Json runs = context.allPages(path, "runs", static_cast<std::size_t>(limit));
+    Table table({"ID", "JOB", "STATUS", "QUEUED", "TIME", "BY"});
+    for (const Json& run : runs)
+        table.add({textOf(run, "id"), textOf(run, "jobName"), textOf(run, "status"), timeOf(run, "queuedAt"),
+                   memberOf(run, "durationMs").is_number() ? showDuration(numberOf(run, "durationMs")) : "-",
+                   textOf(run, "triggeredBy")});
+    return context.print(Json{{"runs", runs}, {"nextCursor", nullptr}},
+                         table.empty() ? "No runs.\n" : table.text());
+}
+
+int show(Context& context) {
+    std::string path = runPath(context);
+    Json answer = reader(context).get(path);
+    const Json& run = runIn(answer);
+    std::string text = describeRun(run);
+    text += "  triggered by " + harmless(textOf(run, "triggeredBy")) + " (" +
+            harmless(textOf(run, "trigger")) + "), attempt " + std::to_string(numberOf(run, "attempt")) +
+            ", sandbox " + (textOf(run, "sandbox").empty() ? "-" : harmless(textOf(run, "sandbox"))) + "\n";
+    for (const auto& [name, value] : memberOf(run, "parameters").items())
+        text += "  " + harmless(name) + "=" +
+                harmless(value.is_string() ? value.get<std::string>() : toText(value)) + "\n";
+    for (const Json& event : memberOf(run, "timeline")) {
+        text += "  " + timeOf(event, "at") + "  " + harmless(textOf(event, "type"));
+        if (!textOf(event, "detail").empty()) text += ": " + harmless(textOf(event, "detail"));
+        text += "\n";
+    }
+    return context.print(answer, text);
+}
+
+void copyLog(Context& context, Client& client, const std::string& path, int test) {
+    OutputFilter filter(context.has("raw") || !context.io().outIsTerminal);
+    std::unique_ptr<Download> log = client.open(path + "/log?test=" + std::to_string(test));
+    for (std::string piece; !(piece = log->read()).empty();) context.io().out << filter.feed(piece);
+    context.io().out << filter.finish() << std::flush;
+}
+
+int log(Context& context) {
+    if (context.json()) throw UsageError("a log is text; --json has nothing to print");
+    std::string path = runPath(context);
+    std::optional<std::int64_t> only = context.integer("test", 0, 100'000);
+    Client& client = reader(context);
+    if (context.has("follow")) {
+        WatchOptions options;
+        options.follow = true;
+        options.raw = context.has("raw");
+        options.headings = !only;
+        if (only) options.onlyTest = static_cast<int>(*only);
+        RunWatch(client, context.io(), path.substr(path.rfind('/') + 1), options).untilEnd();
+        return 0;
+    }
+    if (only) {
+        copyLog(context, client, path, static_cast<int>(*only));
+        return 0;
+    }
+    Json answer = client.get(path);
+    for (const Json& test : memberOf(runIn(answer), "tests")) {
+        std::string status = textOf(test, "status");
+        if (status == "pending" || status == "skipped") continue; // it wrote nothing
+        int position = static_cast<int>(numberOf(test, "position"));
+        context.io().out << "--- test " << position << ": " << harmless(textOf(test, "title")) << "\n";
+        copyLog(context, client, path, position);
+    }
+    return 0;
+}
+
+int cancel(Context& context) {
+    std::string path = runPath(context);
+    Json answer = reader(context).send("POST", path + "/cancel").body;
+    return context.print(answer, "Cancelling; usherctl run show " + path.substr(path.rfind('/') + 1) +
+                                     " tells when it is over.\n");
+}
+
+int rerun(Context& context) {
+    std::string path = runPath(context);
+    Json answer = context.client().send("POST", path + "/rerun").body;
+    std::string id = textOf(memberOf(answer, "data"), "runId");
+    if (id.empty()) id = textOf(runIn(answer), "id");
+    return context.print(answer, "run " + harmless(id) + " is queued\nNext: usherctl run log -f " +
+                                     harmless(id) + "\n");
+}
+
+} // namespace
+
+void addRunCommands(std::vector<Command>& commands) {
+    const Option raw{"raw", "",
+                     "show output as it is, with colours and control characters, also on a terminal"};
+    commands.push_back(
+        {"run list",
+         "",
+         "runs, the newest first",
+         0,
+         0,
+         {{"job", "JOB", "only of this job"},
+          {"status", "S", "queued, running, passed, failed, error, timeout, cancelled or lost"},
+          {"limit", "N", "at most so many (default: 50)"}},
+         "Example\n  usherctl run list --job nightly --status failed",
+         list});
+    commands.push_back({"run show",
+                        "RUN",
+                        "one run: its verdict, its tests, what happened when",
+                        1,
+                        1,
+                        {},
+                        "Without a sign-in, USHER_API_KEY may read the runs that it started.",
+                        show});
+    commands.push_back({"run log",
+                        "RUN",
+                        "what the tests wrote",
+                        1,
+                        1,
+                        {{"follow", "", "show it as it comes, until the run ends", false, 'f'},
+                         {"test", "N", "only this test, counted from 0"},
+                         raw},
+                        "On a terminal, control characters are shown as \\x1b and the like, so that a test "
+                        "cannot play tricks\n"
+                        "with it; --raw, a file or a pipe get the bytes as they are.\n\n"
+                        "Examples\n  usherctl run log -f 0192f0c1-…\n  usherctl run log --test 2 0192f0c1-… "
+                        "> third-test.log",
+                        log});
+    commands.push_back(
+        {"run cancel", "RUN", "end a run: TERM, then KILL after the grace time", 1, 1, {}, "", cancel});
+    commands.push_back({"run rerun", "RUN", "run the same again", 1, 1, {}, "", rerun});
+}
+
+} // namespace usher::ctl

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "base/UniqueFd.h"
+#include "domain/Executor.h"
+
+#include <string>
+
+namespace usher {
+
+/// The files of runs below one folder: `<runsDir>/<runId>/attempt-N/…`. Ids must be UUIDs; every path is
+/// opened beneath the run's folder and no link is followed, so nothing outside can be named. [any-thread];
+/// safe while leaders write. A run or file that is not there is an empty answer; other failures throw
+/// std::system_error.
+class RunFolder : public RunFiles {
+public:
+    explicit RunFolder(std::string runsDir);
+
+    std::optional<LogSlice> readLog(const std::string& runId, int attempt, int test, std::int64_t offset,
+                                    std::size_t maxBytes) override;
+    std::vector<JournalEntry> readJournal(const std::string& runId, int attempt, const std::string& afterId,
+                                          std::size_t maxBytes) override;
+    std::vector<Artifact> listArtifacts(const std::string& runId, int attempt) override;
+    int openArtifact(const std::string& runId, int attempt, const std::string& path) override;
+    void remove(const std::string& runId) override;
+
+private:
+    /// The attempt's folder; none when there is none.
+    UniqueFd openAttempt(const std::string& runId, int attempt) const;
+
+    std::string _runsDir;
+};
+
+} // namespace usher

@@ -1,0 +1,64 @@
+#pragma once
+
+#include "app/GuessThrottle.h"
+#include "app/Timers.h"
+#include "domain/Authenticator.h"
+#include "domain/Refusal.h"
+#include "http/ClientOrigin.h"
+#include "http/Exchange.h"
+#include "observe/AuditLog.h"
+
+#include <Poco/Logger.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace usher {
+
+/// The door: turns a request into a question, picks the chain for its action, and answers refusals, slowly to
+/// who guesses. It has no opinion of its own about who may do what. [any-thread]
+class Gate {
+public:
+    struct Settings {
+        std::vector<Cidr> trustedProxies;
+        std::string publicUrl;
+        int port = 0;
+        std::chrono::milliseconds budget{1800}; ///< for everything that a request waits for
+    };
+
+    Gate(Settings settings, Authenticator& trigger, Authenticator& run, Authenticator& manage,
+         GuessThrottle& throttle, Timers& timers, AuditLog& audit, Poco::Logger& logger);
+
+    std::shared_ptr<AuthRequest> question(const HttpRequest& request, const std::string& action,
+                                          const std::string& resource) const;
+    /// The chain that answers this action: job.trigger, run.*, all the rest.
+    Authenticator& chainFor(const std::string& action) const;
+    ClientOrigin originOf(const HttpRequest& request) const {
+        return clientOrigin(request, _settings.trustedProxies);
+    }
+
+    /// Answers a refusal that the plugins spoke, keeps the record, and slows guessing down.
+    void refuse(std::shared_ptr<Exchange> exchange, const AuthRequest& question, Reply reply,
+                const Refusal& refusal, bool guess, const std::string& principalId,
+                const std::string& auditMessage);
+
+    const Settings& settings() const { return _settings; }
+    /// The port that the listener got, when the configuration left it open. Before the first request.
+    void setPort(int port) { _settings.port = port; }
+
+private:
+    Settings _settings;
+    Authenticator& _trigger;
+    Authenticator& _run;
+    Authenticator& _manage;
+    GuessThrottle& _throttle;
+    Timers& _timers;
+    AuditLog& _audit;
+    Poco::Logger& _logger;
+};
+
+/// The error reply for a refusal: the one shape, with WWW-Authenticate or Retry-After where they belong.
+Reply toReply(const Refusal& refusal, const std::string& requestId, const Fields& fields = {});
+
+} // namespace usher

@@ -1,0 +1,91 @@
+#include "http/Listener.h"
+
+#include "http/ListenerAcceptor.h"
+#include "http/ListenerLoop.h"
+#include "http/ListenerSocket.h"
+#include "http/ListenerTls.h"
+#include "http/WorkerPool.h"
+
+#include <boost/asio/post.hpp>
+
+#include <future>
+#include <thread>
+
+namespace usher {
+
+Listener::Listener(ListenerSettings settings, RequestHandler& handler)
+    : _settings(std::move(settings)), _handler(handler) {}
+
+Listener::~Listener() {
+    stop();
+}
+
+std::shared_ptr<const ListenerTls> Listener::loadTls() const {
+    if (_settings.tlsCertificateFile.empty()) return nullptr;
+    return std::make_shared<const ListenerTls>(_settings.tlsCertificateFile, _settings.tlsKeyFile,
+                                               _settings.tlsAskForClientCertificate);
+}
+
+std::shared_ptr<const ListenerTls> Listener::currentTls() {
+    Lock lock(_mutex);
+    return _tls;
+}
+
+void Listener::reloadTls() {
+    auto fresh = loadTls();
+    Lock lock(_mutex);
+    _tls.swap(fresh);
+    lock.unlock();
+}
+
+void Listener::start() {
+    reloadTls();
+    UniqueFd socket = _settings.listenFd ? adoptListener(*_settings.listenFd)
+                                         : openListener(_settings.address, _settings.port);
+    _port = portOf(socket.get());
+    _workers = std::make_unique<WorkerPool>(_handler, _settings.workers, _settings.workerQueueLimit,
+                                            _settings.report);
+    for (int i = 0; i < std::max(1, _settings.loops); ++i)
+        _loops.push_back(std::make_unique<ListenerLoop>(_settings, _handler, *_workers, _connectionCount,
+                                                        _incompleteBytes));
+    _acceptor = std::make_unique<ListenerAcceptor>(
+        std::move(socket), _loops, [this] { return currentTls(); }, _connectionCount);
+    _workers->start();
+    for (auto& loop : _loops) loop->start();
+    _loops.front()->post([this] { _acceptor->start(); });
+}
+
+void Listener::stopAccepting() {
+    if (_loops.empty()) return;
+    _loops.front()->post([this] {
+        _acceptor->stopAccepting();
+        // Only now, so that what was accepted last is drained too.
+        for (auto& loop : _loops) loop->post([drained = loop.get()] { drained->drain(); });
+    });
+}
+
+bool Listener::waitUntilDrained(std::chrono::milliseconds patience) {
+    const auto end = std::chrono::steady_clock::now() + patience;
+    while (connectionCount() > 0) {
+        if (std::chrono::steady_clock::now() >= end) return false;
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return true;
+}
+
+void Listener::stop() {
+    if (_loops.empty()) return;
+    std::promise<void> closed;
+    _loops.front()->post([this, &closed] {
+        _acceptor->stopAccepting();
+        closed.set_value();
+    });
+    closed.get_future().wait();
+    _workers->stop();
+    for (auto& loop : _loops) loop->stop();
+    _acceptor.reset();
+    _loops.clear();
+    _workers.reset();
+}
+
+} // namespace usher

@@ -1,0 +1,134 @@
+#include "http/ListenerAcceptor.h"
+
+#include "http/ListenerSocket.h"
+
+#include <boost/asio/post.hpp>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace usher {
+namespace {
+
+constexpr int acceptsPerTurn = 64;
+/// Refused connections that get a proper 503 at the same time; more are closed after a bare one.
+constexpr int roomForRefused = 256;
+constexpr std::chrono::milliseconds pauseWhenShort{100};
+
+UniqueFd openSpare() {
+    return UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
+
+} // namespace
+
+ListenerAcceptor::ListenerAcceptor(UniqueFd socket, std::vector<std::unique_ptr<ListenerLoop>>& loops,
+                                   Tls tls, std::atomic<int>& connectionCount)
+    : _loops(loops), _settings(loops.front()->settings()), _tls(std::move(tls)),
+      _connectionCount(connectionCount), _socket(loops.front()->io().get_executor(), socket.get()),
+      _pause(loops.front()->io()), _spare(openSpare()) {
+    socket.release();
+}
+
+void ListenerAcceptor::start() {
+    waitForMore();
+}
+
+void ListenerAcceptor::waitForMore() {
+    if (!_socket.is_open()) return;
+    _socket.async_wait(Descriptor::wait_read, [this](const boost::system::error_code& error) {
+        if (error) return;
+        if (acceptSome())
+            waitForMore();
+        else
+            pause();
+    });
+}
+
+void ListenerAcceptor::pause() {
+    _pause.expires_after(pauseWhenShort);
+    _pause.async_wait([this](const boost::system::error_code& error) {
+        if (error) return;
+        if (!_spare) _spare = openSpare();
+        waitForMore();
+    });
+}
+
+bool ListenerAcceptor::acceptSome() {
+    for (int i = 0; i < acceptsPerTurn; ++i) {
+        sockaddr_storage peer{};
+        socklen_t size = sizeof peer;
+        UniqueFd fd(::accept4(_socket.native_handle(), reinterpret_cast<sockaddr*>(&peer), &size,
+                              SOCK_NONBLOCK | SOCK_CLOEXEC));
+        if (fd) {
+            take(std::move(fd), addressText(peer));
+            continue;
+        }
+        switch (errno) {
+        case EAGAIN:
+            return true;
+        case EMFILE:
+        case ENFILE:
+        case ENOBUFS:
+        case ENOMEM:
+            dropOne();
+            return false;
+        case EBADF:
+        case EINVAL:
+        case ENOTSOCK:
+            return false;
+        default:
+            continue; // the client gave up before we took it
+        }
+    }
+    return true;
+}
+
+void ListenerAcceptor::dropOne() {
+    // Without this the client would wait for an answer until its own patience ends.
+    _spare.reset();
+    UniqueFd fd(::accept4(_socket.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    fd.reset();
+    _spare = openSpare();
+    const Instant now = std::chrono::steady_clock::now();
+    if (_settings.report && now - _lastReport > std::chrono::seconds(10)) {
+        _lastReport = now;
+        _settings.report("listener: out of file descriptors; connections are refused until some are closed");
+    }
+}
+
+void ListenerAcceptor::take(UniqueFd fd, std::string peer) {
+    const int count = _connectionCount.load(std::memory_order_relaxed);
+    const bool overloaded = count >= _settings.maxConnections;
+    if (count >= _settings.maxConnections + roomForRefused) return;
+    SslPtr ssl;
+    if (const auto tls = _tls()) {
+        ssl = tls->newConnection();
+        if (!ssl) return;
+    }
+    _connectionCount.fetch_add(1, std::memory_order_relaxed);
+    ListenerLoop& loop = *_loops[_next++ % _loops.size()];
+    const auto add = [this, &loop, overloaded](UniqueFd& socket, std::string& from, SslPtr& state) {
+        try {
+            loop.add(std::move(socket), std::move(from), std::move(state), overloaded);
+        } catch (const std::exception&) { // no memory for it
+            _connectionCount.fetch_sub(1, std::memory_order_relaxed);
+        }
+    };
+    if (&loop == _loops.front().get()) return add(fd, peer, ssl);
+    loop.post([add, fd = std::move(fd), peer = std::move(peer), ssl = std::move(ssl)]() mutable {
+        add(fd, peer, ssl);
+    });
+}
+
+void ListenerAcceptor::stopAccepting() {
+    if (!_socket.is_open()) return;
+    acceptSome();
+    boost::system::error_code ignored;
+    _socket.close(ignored);
+    _pause.cancel();
+}
+
+} // namespace usher

@@ -1,0 +1,45 @@
+#pragma once
+
+#include "http/ListenerLoop.h"
+
+#include <memory>
+#include <vector>
+
+namespace usher {
+
+/// Accepts connections for all loops. Runs on the first one. Out of descriptors it keeps living: a spare
+/// descriptor lets it take and drop the connections that wait, and it tries again after a pause.
+class ListenerAcceptor {
+public:
+    using Tls = std::function<std::shared_ptr<const ListenerTls>()>;
+
+    /// `tls` returns null for plain HTTP; it may return another one after a reload.
+    ListenerAcceptor(UniqueFd socket, std::vector<std::unique_ptr<ListenerLoop>>& loops, Tls tls,
+                     std::atomic<int>& connectionCount);
+
+    void start(); ///< [event-loop] of the first loop
+    /// Takes what has already connected, then closes the socket. [event-loop]
+    void stopAccepting();
+
+private:
+    using Descriptor = boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type>;
+
+    void waitForMore();
+    /// False when it must pause.
+    bool acceptSome();
+    void take(UniqueFd fd, std::string peer);
+    void dropOne();
+    void pause();
+
+    std::vector<std::unique_ptr<ListenerLoop>>& _loops;
+    const ListenerSettings& _settings;
+    Tls _tls;
+    std::atomic<int>& _connectionCount;
+    Descriptor _socket;
+    boost::asio::steady_timer _pause;
+    UniqueFd _spare;
+    std::size_t _next = 0;
+    Instant _lastReport;
+};
+
+} // namespace usher

@@ -1,0 +1,58 @@
+#pragma once
+
+#include "app/RunFeed.h"
+#include "app/RunScheduler.h"
+#include "app/TriggerJob.h"
+#include "domain/Executor.h"
+#include "domain/JobStore.h"
+#include "http/Router.h"
+#include "observe/Health.h"
+
+namespace usher {
+
+/// What endpoints stand on. References to parts that main owns and that outlive the listener.
+struct Services {
+    JobStore& jobs;
+    RunStore& runs;
+    NodeStore& nodes;
+    RunFiles& files;
+    TriggerJob& triggers;
+    RunScheduler& scheduler;
+    RunFeed& feed;
+    QueueGauge& gauge;
+    Gate& gate;
+    Timers& timers;
+    BlockingPool& pool;
+    AuditLog& audit;
+    Health& health;
+    const Clock& clock;
+    std::vector<std::string> testTypes; ///< the interpreters that are configured
+};
+
+// One function a file: each adds its lines to the route table. `services` outlives the router.
+void addTriggerRoutes(Router& router, Services& services);
+void addTriggerGuideRoutes(Router& router, Services& services);
+void addJobRoutes(Router& router, Services& services);
+void addTestRoutes(Router& router, Services& services);
+void addRunRoutes(Router& router, Services& services);
+void addRunLogRoutes(Router& router, Services& services);
+void addRunEventRoutes(Router& router, Services& services);
+void addArtifactRoutes(Router& router, Services& services);
+void addOperationRoutes(Router& router, Services& services);
+
+/// The id in the path, or 400 with the words of the contract; nothing when it was refused.
+std::optional<std::string> jobIdOf(Context& context);
+std::optional<std::string> testIdOf(Context& context);
+std::optional<std::string> runIdOf(Context& context);
+/// `limit` and `cursor` of a list, or 400.
+std::optional<PageRequest> pageOf(Context& context);
+/// Loader for actions on a run: job_id and started_by.
+Router::Loader runAttributes(Services& services);
+/// One record of a change that was carried out.
+void auditChange(Services& services, const Context& context, const std::string& action,
+                 const std::string& resource, const std::string& detail = {});
+/// Answers with the run when it has ended, or calls `late` when `wait` is over. [any-thread]
+void replyWhenEnded(Services& services, std::shared_ptr<Exchange> exchange, const std::string& runId,
+                    std::chrono::seconds wait, std::function<Reply()> late, Fields fields);
+
+} // namespace usher

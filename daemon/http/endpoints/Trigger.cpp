@@ -1,0 +1,176 @@
+#include "app/Words.h"
+#include "base/Digest.h"
+#include "base/Text.h"
+#include "base/Uuid.h"
+#include "http/BodyReader.h"
+#include "http/RunJson.h"
+#include "http/endpoints/Endpoints.h"
+
+namespace usher {
+
+namespace {
+
+/// Everything in a request that may prove who asks: equal requests of different people must not share a
+/// flight.
+std::string credentialOf(const HttpRequest& request, const std::string& address) {
+    return request.field("Authorization") + '\n' + request.field("X-Api-Key") + '\n' +
+           request.field("Cookie") + '\n' + address;
+}
+
+Reply accepted(const TriggeredRun& run, const Fields& fields) {
+    // Written out: this is the hot path, and a JSON tree for each answer would be felt.
+    std::string body;
+    body.reserve(420);
+    body += R"({"success":true,"message":"Job triggered successfully","data":{"jobId":")" + run.jobId +
+            R"(","jobName":)" + toText(Json(run.jobName)) + R"(,"runId":")" + run.runId +
+            R"(","status":"queued","position":)" + std::to_string(std::max<std::int64_t>(1, run.position)) +
+            R"(,"testCount":)" + std::to_string(run.testCount) + R"(,"triggeredBy":)" +
+            toText(Json(run.triggeredBy)) + R"(,"triggeredAt":")" + formatTime(run.triggeredAt) + "\"}}";
+    Reply reply{202,
+                {{"Content-Type", "application/json"}, {"Location", "/api/runs/" + run.runId}},
+                std::move(body),
+                false};
+    if (run.replayed) reply.with("Idempotent-Replayed", "true");
+    for (const auto& [name, value] : fields) reply.with(name, value);
+    return reply;
+}
+
+Reply refused(const Refusal& refusal, const TriggerAnswer& answer, const std::string& requestId, Micros now) {
+    Reply reply = toReply(refusal, requestId, answer.fields);
+    if (refusal.code != "RATE_LIMITED" || !answer.limits) return reply;
+    auto parsed = parseJson(reply.body);
+    Json body = std::get<Json>(parsed);
+    body["limit"] = answer.limits->limit;
+    body["remaining"] = answer.limits->remaining;
+    body["resetAt"] = formatTime(now + answer.limits->resetMs * 1000);
+    reply.body = toText(body);
+    return reply;
+}
+
+/// The Idempotency-Key field; a refusal when it is malformed or sent twice.
+std::variant<std::optional<std::string>, Refusal> idempotencyKeyOf(const HttpRequest& request) {
+    std::optional<std::string> key;
+    for (const auto& [name, value] : request.head) {
+        if (!equalsIgnoreCase(name, "Idempotency-Key")) continue;
+        if (key) return badRequest("Idempotency-Key", "send it once");
+        key = value;
+    }
+    if (key && (key->empty() || key->size() > 255 || !isUtf8(*key)))
+        return badRequest("Idempotency-Key", "must be 1 to 255 characters");
+    return key;
+}
+
+void finish(Services& services, const std::shared_ptr<Exchange>& exchange,
+            const std::shared_ptr<const AuthRequest>& question, const TriggerAnswer& answer, int wait) {
+    if (const auto* run = std::get_if<TriggeredRun>(&answer.result)) {
+        if (wait == 0) {
+            exchange->reply(accepted(*run, answer.fields));
+            return;
+        }
+        auto late = [run = *run, fields = answer.fields] { return accepted(run, fields); };
+        replyWhenEnded(services, exchange, run->runId, std::chrono::seconds(wait), late, answer.fields);
+        return;
+    }
+    const Refusal& refusal = std::get<Refusal>(answer.result);
+    Reply reply = refused(refusal, answer, exchange->request().id, services.clock.now());
+    services.gate.refuse(exchange, *question, std::move(reply), refusal, answer.guess, answer.principalId,
+                         answer.auditMessage);
+}
+
+void trigger(Services& services, const std::shared_ptr<Context>& context) {
+    const HttpRequest& request = context->request();
+    if (auto refusal = wrongContentType(request)) {
+        context->refuse(*refusal);
+        return;
+    }
+    auto id = jobIdOf(*context);
+    if (!id) return;
+    int wait = 0;
+    if (auto text = context->queryValue("wait")) {
+        auto seconds = parseInteger(*text);
+        if (!seconds || *seconds < 0 || *seconds > 300) {
+            context->refuse(badRequest("wait", "must be a whole number of seconds from 0 to 300"));
+            return;
+        }
+        wait = static_cast<int>(*seconds);
+    }
+    TriggerRequest trigger;
+    trigger.jobId = *id;
+    trigger.body = parseTriggerBody(request.body);
+    auto key = idempotencyKeyOf(request);
+    if (auto* refusal = std::get_if<Refusal>(&key))
+        trigger.body = *refusal; // after the key's own verdict, like every other fault of the request
+    else
+        trigger.idempotencyKey = std::get<std::optional<std::string>>(key);
+    auto question = services.gate.question(request, "job.trigger", *id);
+    bool replayable = trigger.idempotencyKey || (std::holds_alternative<TriggerBody>(trigger.body) &&
+                                                 std::get<TriggerBody>(trigger.body).idempotencyKey);
+    if (replayable) {
+        trigger.digest = toHex(sha256(request.body));
+        trigger.credentialDigest = sha256(credentialOf(request, services.gate.originOf(request).address));
+    }
+    trigger.question = question;
+    services.triggers.trigger(std::move(trigger), [&services, exchange = context->exchange, question,
+                                                   wait](const TriggerAnswer& answer) {
+        finish(services, exchange, question, answer, wait);
+    });
+}
+
+/// A request that waits for its run to end. Owned by the timer that ends the wait.
+struct Waiting {
+    std::mutex mutex;
+    std::shared_ptr<Exchange> exchange; ///< null once answered
+    RunFeed::Watch watch;
+};
+
+std::shared_ptr<Exchange> take(const std::shared_ptr<Waiting>& waiting) {
+    std::lock_guard lock(waiting->mutex);
+    return std::move(waiting->exchange);
+}
+
+} // namespace
+
+void replyWhenEnded(Services& services, std::shared_ptr<Exchange> exchange, const std::string& runId,
+                    std::chrono::seconds wait, std::function<Reply()> late, Fields fields) {
+    auto waiting = std::make_shared<Waiting>();
+    waiting->exchange = std::move(exchange);
+    std::weak_ptr<Waiting> weak = waiting;
+    auto look = [&services, weak, runId, fields] {
+        auto waiting = weak.lock();
+        if (!waiting) return;
+        try {
+            auto run = services.runs.findRun(runId);
+            if (!run || !hasEnded(run->status)) return;
+            if (auto exchange = take(waiting)) {
+                Reply reply = Reply::json(200, toJson(*run));
+                for (const auto& [name, value] : fields) reply.with(name, value);
+                exchange->reply(std::move(reply));
+            }
+        } catch (const std::exception&) {
+            // The database is away: the wait goes on, and ends with the 202 that is true in any case.
+        }
+    };
+    auto watch = services.feed.watch(runId, [&services, look](const RunFeed::Change& change) {
+        if (change.status && hasEnded(*change.status)) services.pool.post(look);
+    });
+    {
+        std::lock_guard lock(waiting->mutex);
+        waiting->watch = std::move(watch);
+    }
+    services.pool.post(look); // it may have ended before the watch began
+    services.timers.after(wait, [waiting, late = std::move(late)] {
+        if (auto exchange = take(waiting)) exchange->reply(late());
+    });
+}
+
+void addTriggerRoutes(Router& router, Services& services) {
+    router.add({.method = "POST",
+                .pattern = "/api/jobs/{id}/trigger",
+                .action = "",
+                .handler = [&services](std::shared_ptr<Context> context) { trigger(services, context); },
+                .resourceParam = "id",
+                .load = {},
+                .bodyLimit = 64 * 1024});
+}
+
+} // namespace usher

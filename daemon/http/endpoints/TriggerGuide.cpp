@@ -1,0 +1,43 @@
+#include "http/endpoints/Endpoints.h"
+
+#include "base/Json.h"
+
+namespace usher {
+
+namespace {
+
+void guide(Services& services, Context& context) {
+    auto id = jobIdOf(context);
+    if (!id) return;
+    auto job = services.jobs.findJob(*id);
+    if (!job) {
+        context.refuse(notFound("Job", "JOB_NOT_FOUND"));
+        return;
+    }
+    const auto& settings = services.gate.settings();
+    std::string base =
+        settings.publicUrl.empty() ? "http://127.0.0.1:" + std::to_string(settings.port) : settings.publicUrl;
+    std::string url = base + "/api/jobs/" + *id + "/trigger";
+    std::string curl = "curl -fsS -X POST -H \"Authorization: Bearer $USHER_API_KEY\" " + url;
+    Json guide = {{"url", url},
+                  {"method", "POST"},
+                  {"header", "Authorization: Bearer <API key>"},
+                  {"curl", curl},
+                  {"githubActions",
+                   "- name: Trigger " + job->name +
+                       "\n  env:\n    USHER_API_KEY: ${{ secrets.USHER_API_KEY }}\n  run: " + curl + "\n"},
+                  {"gitlabCi",
+                   "trigger:\n  script:\n    - " + curl + "\n  # USHER_API_KEY: a masked CI/CD variable\n"}};
+    context.reply(Reply::json(200, {{"success", true}, {"trigger", std::move(guide)}}));
+}
+
+} // namespace
+
+void addTriggerGuideRoutes(Router& router, Services& services) {
+    router.add({.method = "GET",
+                .pattern = "/api/jobs/{id}/trigger",
+                .action = "job.read",
+                .handler = [&services](std::shared_ptr<Context> context) { guide(services, *context); }});
+}
+
+} // namespace usher

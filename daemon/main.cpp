@@ -1,0 +1,393 @@
+// The composition root: the only file that names every concrete class. Parts are made in order and go in
+// reverse.
+#include "StateFolder.h"
+#include "app/AuthChain.h"
+#include "app/GuessThrottle.h"
+#include "app/QueueGauge.h"
+#include "app/RunFeed.h"
+#include "app/RunScheduler.h"
+#include "app/Timers.h"
+#include "app/TriggerJob.h"
+#include "base/Text.h"
+#include "base/Uuid.h"
+#include "config/Config.h"
+#include "exec/LeaderProcess.h"
+#include "exec/Privileges.h"
+#include "exec/RunFolder.h"
+#include "http/Listener.h"
+#include "http/Router.h"
+#include "http/endpoints/Endpoints.h"
+#include "observe/AuditLog.h"
+#include "observe/Health.h"
+#include "plugin/PluginHost.h"
+#include "storage/Database.h"
+
+#include <Poco/ConsoleChannel.h>
+#include <Poco/FormattingChannel.h>
+#include <Poco/Logger.h>
+#include <Poco/PatternFormatter.h>
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <iostream>
+
+#ifndef USHER_VERSION
+#define USHER_VERSION "0"
+#endif
+
+using namespace usher;
+
+namespace {
+
+constexpr const char* kUsage = R"(usherd: runs jobs for whoever a plugin lets in.
+
+  usherd --config FILE          run in the foreground, log to stderr
+  usherd --config FILE --check-config
+                                name every mistake in the configuration, start nothing
+  usherd --config FILE migrate  show and apply the database's pending migrations, then end
+  usherd --version | --help
+
+Without --config: /etc/usher/usherd.conf. SIGTERM ends it (runs go on by themselves and are
+found again), SIGHUP reads the TLS certificate and the plugins' configuration again.
+)";
+
+struct Arguments {
+    std::string config = "/etc/usher/usherd.conf";
+    std::string command; ///< run, check-config, migrate
+};
+
+std::optional<Arguments> parseArguments(int argc, char** argv) {
+    Arguments arguments;
+    arguments.command = "run";
+    for (int i = 1; i < argc; ++i) {
+        std::string word = argv[i];
+        if (word == "--config" && i + 1 < argc)
+            arguments.config = argv[++i];
+        else if (word.starts_with("--config="))
+            arguments.config = word.substr(9);
+        else if (word == "--check-config" || word == "check-config")
+            arguments.command = "check-config";
+        else if (word == "migrate" || word == "--version" || word == "--help")
+            arguments.command = word;
+        else {
+            std::cerr << "usherd: unknown argument " << oneLine(word, 80) << "; see usherd --help\n";
+            return std::nullopt;
+        }
+    }
+    return arguments;
+}
+
+void setUpLogging(const std::string& level) {
+    Poco::AutoPtr<Poco::Formatter> formatter(new Poco::PatternFormatter("%Y-%m-%dT%H:%M:%S.%iZ %p %s: %t"));
+    Poco::AutoPtr<Poco::Channel> console(new Poco::ConsoleChannel(std::cerr));
+    Poco::AutoPtr<Poco::Channel> channel(new Poco::FormattingChannel(formatter, console));
+    Poco::Logger::root().setChannel(channel);
+    Poco::Logger::root().setLevel(level);
+}
+
+/// What plugins may ask of the daemon.
+class PluginServices final : public HostServices {
+public:
+    PluginServices(AuditLog& audit, WriterTurn* turn) : _audit(audit), _turn(turn) {}
+
+    void log(int severity, const std::string& plugin, const std::string& requestId, const std::string& text,
+             const Fields& fields) override {
+        std::string line = text;
+        for (const auto& [name, value] : fields) line += " " + name + "=" + oneLine(value, 200);
+        if (!requestId.empty()) line += " request=" + requestId;
+        Poco::Logger& logger = Poco::Logger::get("plugin." + plugin);
+        switch (severity) {
+        case USHER_LOG_ERROR:
+            logger.error(line);
+            break;
+        case USHER_LOG_WARNING:
+            logger.warning(line);
+            break;
+        case USHER_LOG_INFO:
+            logger.information(line);
+            break;
+        default:
+            logger.debug(line);
+        }
+    }
+    bool audit(const std::string&, AuditRecord record) override { return _audit.record(std::move(record)); }
+    WriterTurn* writerTurn() override { return _turn; }
+
+private:
+    AuditLog& _audit;
+    WriterTurn* _turn;
+};
+
+PluginSettings settingsOf(const Config& config, const PluginSection& section, const std::string& password) {
+    PluginSettings settings;
+    settings.name = section.name;
+    settings.path = section.path;
+    settings.config = section.keys;
+    settings.deadline = section.deadline;
+    settings.stateDir = config.stateDir;
+    if (section.sharedDatabase) {
+        settings.databaseUrl = config.databaseUrl;
+        settings.databasePassword = password;
+    }
+    return settings;
+}
+
+AuthChain makeChain(const std::string& name, const ChainConfig& config, const PluginHost& plugins) {
+    std::vector<Authenticator*> members;
+    for (const std::string& plugin : config.plugins) members.push_back(plugins.find(plugin));
+    return AuthChain(name, config.all ? AuthChain::Mode::all : AuthChain::Mode::first, std::move(members));
+}
+
+/// The endpoints that plugins serve become routes like any other: the chain of their action is asked first.
+void addPluginRoutes(Router& router, const PluginHost& plugins) {
+    for (const std::string& name : plugins.names()) {
+        PluginRoutes* routes = plugins.routesOf(name);
+        if (!routes) continue;
+        for (std::size_t i = 0; i < routes->routes().size(); ++i) {
+            const PluginRoute& route = routes->routes()[i];
+            Router::Route entry;
+            entry.method = route.method;
+            entry.pattern = route.path;
+            entry.action = route.action;
+            entry.resourceParam = route.resourceParam;
+            entry.bodyLimit = route.bodyLimit;
+            entry.inlineHandler = true; // runs on the plugin's own threads
+            entry.handler = [routes, i](std::shared_ptr<Context> context) {
+                routes->handle(i, context->question, context->principal, context->params, context->query,
+                               [context](PluginResponse response) {
+                                   Reply reply{response.status, {}, std::move(response.body), false};
+                                   if (!reply.body.empty()) reply.with("Content-Type", response.contentType);
+                                   for (auto& [field, value] : response.headers)
+                                       reply.with(field, std::move(value));
+                                   context->reply(std::move(reply));
+                               });
+            };
+            router.add(std::move(entry));
+        }
+    }
+}
+
+void applyMigrations(Migrator& migrator, Poco::Logger& logger) {
+    for (const auto& step : migrator.apply())
+        logger.information("database: migration " + std::to_string(step.version) + " " + step.name +
+                           " applied");
+}
+
+/// Waits for SIGTERM or SIGINT; SIGHUP reloads.
+void serveUntilTold(const sigset_t& signals, const Config& config, const ConfigDefaults& defaults,
+                    const std::string& password, Listener& listener, PluginHost& plugins,
+                    Poco::Logger& logger) {
+    while (true) {
+        int signal = 0;
+        if (sigwait(&signals, &signal) != 0) continue;
+        if (signal != SIGHUP) return;
+        try {
+            if (!config.tlsCertificate.empty()) listener.reloadTls();
+            ConfigResult fresh = readConfig(config.file, defaults);
+            for (const std::string& problem : fresh.problems) logger.error("not reloaded: " + problem);
+            if (!fresh.problems.empty()) continue;
+            for (const PluginSection& section : fresh.config.plugins)
+                if (plugins.find(section.name)) plugins.reload(settingsOf(config, section, password));
+            logger.information("reloaded");
+        } catch (const std::exception& error) {
+            logger.error("not reloaded, everything goes on as before: " + std::string(error.what()));
+        }
+    }
+}
+
+int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) {
+    // Privileges first, while there is one thread: the launcher keeps what little is needed, we keep nothing.
+    StateFolder::create(config.stateDir);
+    ExecSettings exec;
+    exec.runsDir = config.stateDir + "/runs";
+    exec.configFile = config.file;
+    (config.launcherIsSocket ? exec.launcherSocket : exec.launcherPath) = config.launcher;
+    exec.leaderPath = config.leader;
+    exec.sandbox = config.sandbox;
+    std::string password;
+    if (!config.databasePasswordFile.empty())
+        password = std::string(trim(readFile(config.databasePasswordFile, 4096).value_or("")));
+    if (!config.launcherIsSocket) exec.launcher = startLauncher(exec);
+    dropPrivileges(config.stateDir);
+    prctl(PR_SET_DUMPABLE, 0); // secrets never reach a core
+
+    setUpLogging(config.logLevel);
+    Poco::Logger& logger = Poco::Logger::get("usherd");
+    StateFolder state(config.stateDir);
+    SystemClock clock;
+    exec.nodeId = state.nodeId();
+
+    auto database = Database::open({config.databaseUrl, password, 8});
+    applyMigrations(database->migrator(), logger);
+    AuditLog audit(database->nodes(), clock, Poco::Logger::get("audit"));
+    PluginServices pluginServices(audit, database->turn());
+    PluginHost plugins(pluginServices);
+    for (const PluginSection& section : config.plugins) plugins.add(settingsOf(config, section, password));
+    plugins.start();
+    AuthChain trigger = makeChain("trigger", config.trigger, plugins);
+    AuthChain runs = makeChain("run", config.run, plugins);
+    AuthChain manage = makeChain("manage", config.manage, plugins);
+
+    Timers timers;
+    RunFeed feed;
+    QueueGauge gauge(database->triggers(), config.queueLimit);
+    gauge.setShared(database->kind() == Database::Kind::postgres);
+    RunScheduler scheduler({.nodeId = exec.nodeId, .capacity = config.capacity}, database->runs(), feed,
+                           gauge, clock, Poco::Logger::get("scheduler"));
+    RunFolder files(exec.runsDir);
+    std::string nodeId = exec.nodeId;
+    LeaderProcess executor(std::move(exec), scheduler, clock);
+    TriggerJob triggers(trigger, database->triggers(), gauge, clock, Poco::Logger::get("trigger"),
+                        [&scheduler] { scheduler.wake(); });
+
+    char host[256] = "";
+    gethostname(host, sizeof host - 1);
+    std::string boot(trim(readFile("/proc/sys/kernel/random/boot_id", 100).value_or("")));
+    database->nodes().registerNode({nodeId, host, boot, "", clock.now(), clock.now(), false});
+
+    Health health;
+    health.add("database", [&, beats = 0]() mutable -> std::string {
+        try {
+            database->nodes().ping(clock.instant() + std::chrono::milliseconds(1000));
+            if (beats++ % 5 == 0) database->nodes().beat(nodeId, clock.now());
+            return "";
+        } catch (const std::exception&) {
+            return "the database does not answer";
+        }
+    });
+    health.add("plugins", [&plugins]() -> std::string {
+        std::string problems;
+        for (const PluginStatus& status : plugins.status()) {
+            if (!status.healthy) problems += status.name + ": " + status.reason + "; ";
+            if (status.differsFromDisk)
+                problems += status.name + ": another version is on disk, restart to load it; ";
+        }
+        return problems;
+    });
+    health.add("runner",
+               [&executor]() -> std::string { return executor.sandbox().empty() ? "no launcher" : ""; });
+
+    GuessThrottle throttle(config.throttleExempt);
+    Gate gate({config.trustedProxies, config.publicUrl, config.port}, trigger, runs, manage, throttle, timers,
+              audit, Poco::Logger::get("gate"));
+    BlockingPool pool(16, 2000);
+    Router router(gate, pool, timers, Poco::Logger::get("http"));
+    Services services{database->jobs(),
+                      database->runs(),
+                      database->nodes(),
+                      files,
+                      triggers,
+                      scheduler,
+                      feed,
+                      gauge,
+                      gate,
+                      timers,
+                      pool,
+                      audit,
+                      health,
+                      clock,
+                      config.testTypes};
+    addTriggerRoutes(router, services);
+    addTriggerGuideRoutes(router, services);
+    addJobRoutes(router, services);
+    addTestRoutes(router, services);
+    addRunRoutes(router, services);
+    addRunLogRoutes(router, services);
+    addRunEventRoutes(router, services);
+    addArtifactRoutes(router, services);
+    addOperationRoutes(router, services);
+    addPluginRoutes(router, plugins);
+
+    ListenerSettings listening;
+    listening.address = config.address;
+    listening.port = config.port;
+    listening.maxConnections = config.maxConnections;
+    listening.tlsCertificateFile = config.tlsCertificate;
+    listening.tlsKeyFile = config.tlsKey;
+    listening.report = [&](const std::string& line) { Poco::Logger::get("http").warning(line); };
+    Listener listener(listening, router);
+
+    audit.start();
+    timers.start();
+    feed.start();
+    pool.start();
+    health.start();
+    triggers.start();
+    listener.start();
+    gate.setPort(listener.port());
+    scheduler.start(executor);
+    logger.information("usherd " USHER_VERSION " listens on " + config.address + ":" +
+                       std::to_string(listener.port()) +
+                       " database=" + (database->kind() == Database::Kind::sqlite ? "sqlite" : "postgresql") +
+                       " sandbox=\"" + executor.sandbox() + "\" capacity=" + std::to_string(config.capacity));
+
+    serveUntilTold(signals, config, defaults, password, listener, plugins, logger);
+
+    logger.information("usherd ends; runs go on and are found again");
+    listener.stopAccepting();
+    listener.waitUntilDrained(std::chrono::seconds(3));
+    triggers.stop();
+    listener.stop();
+    scheduler.stop();
+    health.stop();
+    pool.stop();
+    feed.stop();
+    timers.stop();
+    bool clean = plugins.stop();
+    audit.stop();
+    if (!clean) {
+        logger.warning("a plugin did not stop in time");
+        std::cerr.flush();
+        _exit(0); // threads of it still run: nothing may be taken down under them
+    }
+    return 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    // Before any thread: Poco threads block signals of their own, and what we start inherits the mask.
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (int signal : {SIGINT, SIGTERM, SIGQUIT, SIGHUP}) sigaddset(&signals, signal);
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    signal(SIGPIPE, SIG_IGN);
+    rlimit files{};
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+
+    auto arguments = parseArguments(argc, argv);
+    if (!arguments) return 2;
+    if (arguments->command == "--help") return std::cout << kUsage, 0;
+    if (arguments->command == "--version") return std::cout << "usherd " USHER_VERSION "\n", 0;
+    try {
+        ConfigDefaults defaults = findDefaults();
+        ConfigResult result = readConfig(arguments->config, defaults);
+        for (const std::string& problem : result.problems) std::cerr << problem << "\n";
+        if (!result.problems.empty()) return 2;
+        if (arguments->command == "check-config") {
+            std::cout << result.config.file << ": good\n";
+            return 0;
+        }
+        if (arguments->command == "migrate") {
+            setUpLogging("information");
+            StateFolder::create(result.config.stateDir);
+            std::string password;
+            if (!result.config.databasePasswordFile.empty())
+                password = std::string(trim(readFile(result.config.databasePasswordFile, 4096).value_or("")));
+            auto database = Database::open({result.config.databaseUrl, password, 4});
+            applyMigrations(database->migrator(), Poco::Logger::get("usherd"));
+            std::cout << "the database is up to date\n";
+            return 0;
+        }
+        return run(std::move(result.config), defaults, signals);
+    } catch (const std::exception& error) {
+        std::cerr << "usherd: " << oneLine(error.what(), 1000) << "\n";
+        return 1;
+    }
+}

@@ -1,0 +1,83 @@
+#pragma once
+
+#include "base/Mutex.h"
+#include "domain/Authenticator.h"
+#include "plugin/HostServices.h"
+#include "plugin/PluginInstance.h"
+#include "plugin/PluginLoader.h"
+#include "plugin/PluginRoutes.h"
+#include "plugin/PluginSettings.h"
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace usher {
+
+/// What /readyz and GET /api/plugins say of a plugin.
+struct PluginStatus {
+    std::string name, id, version, vendor, path;
+    bool healthy = false;
+    std::string reason;           ///< when not healthy
+    bool differsFromDisk = false; ///< an upgrade was installed: restart to run it
+    PluginCounters counters;
+};
+
+/// The plugins of this daemon. One instance, owned by main.
+///
+/// Order in main: the HostServices (log, audit queue, the store's writer turn) → PluginHost(services) → add()
+/// for each section [plugins.*] → the chains, from find(), and the router, from routesOf() → start() →
+/// listen. At the end: stop listening, then stop(), then the services may go. Everything from find() and
+/// routesOf() lives as long as the host and survives reload().
+///
+/// add(), start(), reload(), stop() [main]; the rest [any-thread].
+class PluginHost {
+public:
+    explicit PluginHost(HostServices& services);
+    /// stop(), if that has not been called.
+    ~PluginHost();
+
+    /// Loads the file, creates the plugin's instance, reads its routes. Throws PluginRefused: do not start.
+    void add(PluginSettings settings);
+    /// Starts them in the order of add(). Throws PluginRefused: do not start.
+    void start();
+    /// Makes a second instance from new settings, starts it, asks after its health, swaps it in and ends the
+    /// first one. Throws PluginRefused; the first one then goes on as if nothing had been. The code stays
+    /// what was loaded: new code needs a restart (PluginStatus::differsFromDisk).
+    void reload(PluginSettings settings);
+    /// Ends all, last added first; `limit` for each. False: a plugin did not come back; then the process must
+    /// end by _exit, because threads of it are still running.
+    bool stop(std::chrono::milliseconds limit = std::chrono::seconds(3));
+
+    /// Null: no plugin of that name. One that is not running answers 503.
+    Authenticator* find(const std::string& name) const;
+    PluginRoutes* routesOf(const std::string& name) const;
+    std::vector<std::string> names() const;
+    /// Asks each plugin's health check.
+    std::vector<PluginStatus> status() const;
+
+    /// Keys of the section that the plugin's usher.config-schema/1 does not know, and values of the wrong
+    /// kind: one message each; empty when all is well or the plugin offers no schema. For `usherd
+    /// --check-config` the host need not be started: add() is not called, only this. Throws PluginRefused.
+    std::vector<std::string> checkConfig(const PluginSettings& settings);
+
+private:
+    class Place;
+
+    Place& place(const std::string& name) const;
+    std::shared_ptr<PluginInstance> make(PluginSettings settings);
+    void sweep();
+
+    HostServices& _services;
+    PluginLoader _loader;
+    std::vector<std::unique_ptr<Place>> _places; ///< add() ends before anybody else asks
+    std::atomic<bool> _clean{true};
+    Mutex _mutex;
+    Condition _wake;
+    bool _stopping GUARDED_BY(_mutex) = false;
+    std::thread _sweeper;
+};
+
+} // namespace usher

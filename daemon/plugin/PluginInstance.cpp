@@ -1,0 +1,439 @@
+#include "plugin/PluginInstance.h"
+
+#include "base/Text.h"
+#include "plugin/CRequest.h"
+#include "plugin/CText.h"
+
+#include <algorithm>
+
+namespace usher {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kStuckInline = 100ms;
+constexpr auto kSlowInline = 1ms; // the promise is 100 µs; the rest is what a busy machine takes away
+constexpr std::uint32_t kInlineWindow = 1000, kInlineSlow = 20;
+
+/// The half of an ALLOW that is still to come.
+class PluginSettlement final : public Settlement {
+public:
+    PluginSettlement(std::shared_ptr<PluginInstance> instance, usher_call call)
+        : _instance(std::move(instance)), _call(call) {}
+    ~PluginSettlement() override { abandoned(); }
+    void accepted(const std::string& runId) override { tell(USHER_ACCEPTED, runId); }
+    void abandoned() override { tell(USHER_ABANDONED, {}); }
+    void unknown() override { tell(USHER_UNKNOWN, {}); }
+
+private:
+    void tell(std::int32_t outcome, const std::string& runId) {
+        // exchange: two threads that settle the same request are one word too many, not two
+        if (usher_call call = _call.exchange(0)) _instance->settle(call, outcome, runId);
+    }
+    const std::shared_ptr<PluginInstance> _instance;
+    std::atomic<usher_call> _call;
+};
+
+/// The answer of a call that is completed inside check(), kept until check() has returned. On the caller's
+/// stack.
+class Deferred {
+public:
+    Deferred(usher_call call, const PluginInstance* instance)
+        : _call(call), _instance(instance), _outer(std::exchange(current, this)) {}
+    ~Deferred() {
+        if (current == this) current = _outer;
+    }
+    Deferred(const Deferred&) = delete;
+    Deferred& operator=(const Deferred&) = delete;
+
+    static Deferred* of(usher_call call, const PluginInstance* instance) {
+        return current && current->_call == call && current->_instance == instance ? current : nullptr;
+    }
+    void keep(Authenticator::Done done, Answer answer) {
+        _done = std::move(done);
+        _answer = std::move(answer);
+    }
+    void finish() {
+        current = _outer;
+        if (_done) _done(std::move(_answer));
+    }
+
+private:
+    static thread_local Deferred* current;
+    const usher_call _call;
+    const PluginInstance* const _instance;
+    Deferred* const _outer;
+    Authenticator::Done _done;
+    Answer _answer;
+};
+thread_local Deferred* Deferred::current = nullptr;
+
+Answer unavailable(std::string reason) {
+    Answer answer;
+    answer.verdict = unavailableVerdict(std::move(reason));
+    return answer;
+}
+
+} // namespace
+
+void PluginInstance::check(std::shared_ptr<const AuthRequest> request, Done done) {
+    const Instant now = std::chrono::steady_clock::now();
+    const Instant deadline = std::min(request->deadline, now + _settings.deadline);
+    const char* refused = nullptr;
+    CallSlot* slot = nullptr;
+    usher_call call = 0;
+    bool inlined = false;
+    {
+        Lock lock(_mutex);
+        ++_counters.checks;
+        Breaker::Pass pass = Breaker::Pass::no;
+        if (_state != State::running)
+            refused = " is not running";
+        else if (deadline <= now)
+            refused = " had no time left";
+        else if (_calls.openCount() - _openRoutes >= _settings.maxInFlight)
+            refused = " has too many calls in flight", ++_counters.refusedFull;
+        else if ((pass = _breaker.ask(now)) == Breaker::Pass::no)
+            refused = " keeps missing deadlines and is asked once a second", ++_counters.refusedByBreaker;
+        else if (!(slot = _calls.open(std::move(request), deadline)))
+            refused = " holds too many calls", ++_counters.refusedFull;
+        if (slot) {
+            slot->probe = pass == Breaker::Pass::probe;
+            slot->done = std::move(done);
+            call = slot->handle;
+            inlined = _inline.load(std::memory_order_relaxed) && _inlineNow < kInlineLimit;
+            if (inlined) {
+                ++_inlineNow;
+                slot->inlined = slot->inside = slot->entered = true;
+                slot->enteredAt = now;
+            }
+        } else {
+            ++_counters.errors;
+        }
+    }
+    if (!slot) return done(unavailable("plugin " + _settings.name + refused));
+    if (!inlined) {
+        if (!_checkLane.push({Work::Kind::check, call})) fail(call, "is not running");
+        return;
+    }
+    noteInlineTime(callCheck(*slot, call));
+}
+
+void PluginInstance::handle(std::unique_ptr<RouteQuestion> question,
+                            std::shared_ptr<const AuthRequest> request) {
+    const Instant deadline = request->deadline;
+    const std::string requestId = request->requestId;
+    CallSlot* slot = nullptr;
+    usher_call call = 0;
+    {
+        Lock lock(_mutex);
+        const bool room = _openRoutes < _settings.maxRoutesInFlight;
+        if (_state == State::running && room && deadline > std::chrono::steady_clock::now())
+            slot = _calls.open(std::move(request), deadline);
+        if (slot) {
+            ++_openRoutes;
+            slot->route = std::move(question);
+            call = slot->handle;
+        } else if (!room) {
+            ++_counters.refusedFull;
+        }
+    }
+    if (!slot) return question->done(unavailableResponse(requestId));
+    const bool serial = (_plugin->ops.thread_model & 0xffu) == USHER_SERIAL;
+    if (!(serial ? _checkLane : _routeLane).push({Work::Kind::route, call})) fail(call, "is not running");
+}
+
+void PluginInstance::serve(Work& work) {
+    if (work.kind == Work::Kind::settled) return tellSettled(work);
+    if (work.kind == Work::Kind::cancel) {
+        try {
+            _plugin->ops.cancel(_self, work.call);
+        } catch (...) {
+            _side.say(USHER_LOG_ERROR, "threw an exception out of cancel()");
+        }
+        return;
+    }
+    CallSlot* slot;
+    {
+        Lock lock(_mutex);
+        slot = _calls.find(work.call);
+        if (!slot || !slot->open) return; // over before its turn came: the plugin never saw it
+        slot->inside = slot->entered = true;
+        slot->enteredAt = std::chrono::steady_clock::now();
+    }
+    if (work.kind == Work::Kind::check)
+        callCheck(*slot, work.call);
+    else
+        callRoute(*slot, work.call);
+}
+
+std::chrono::nanoseconds PluginInstance::callCheck(CallSlot& slot, usher_call call) {
+    // `inside` holds the slot, so what the plugin sees of it is ours without the lock.
+    const Instant begin = std::chrono::steady_clock::now();
+    Deferred deferred(call, this);
+    try {
+        fillRequest(slot);
+        _plugin->ops.check(_self, call, &slot.c);
+    } catch (...) {
+        fail(call, "threw an exception out of check()");
+    }
+    const auto took = std::chrono::steady_clock::now() - begin;
+    leave(call);
+    deferred.finish();
+    return took;
+}
+
+void PluginInstance::callRoute(CallSlot& slot, usher_call call) {
+    try {
+        fillRequest(slot);
+        _handle(_self, call, &slot.route->c);
+    } catch (...) {
+        fail(call, "threw an exception out of handle()");
+    }
+    leave(call);
+}
+
+void PluginInstance::leave(usher_call call) {
+    CallRemains remains;
+    Lock lock(_mutex);
+    CallSlot* slot = _calls.find(call);
+    if (!slot) return;
+    slot->inside = false;
+    if (slot->inlined) --_inlineNow;
+    slot->inlined = false;
+    remains = _calls.release(*slot);
+    if (_state == State::draining) _quieter.notifyAll();
+}
+
+void PluginInstance::fail(usher_call call, const std::string& why) {
+    Done done;
+    std::function<void(PluginResponse)> routeDone;
+    std::string requestId;
+    CallRemains remains;
+    {
+        Lock lock(_mutex);
+        CallSlot* slot = _calls.find(call);
+        if (!slot || !slot->open) return;
+        done = std::move(slot->done);
+        if (slot->route) {
+            routeDone = std::move(slot->route->done);
+            requestId = slot->request->requestId;
+            --_openRoutes;
+        } else {
+            ++_counters.errors;
+        }
+        _calls.answer(*slot);
+        remains = _calls.release(*slot);
+    }
+    _side.say(USHER_LOG_ERROR, why);
+    if (routeDone) return routeDone(unavailableResponse(requestId));
+    done(unavailable("plugin " + _settings.name + " " + why));
+}
+
+usher_status PluginInstance::complete(usher_call call, const usher_verdict& raw) {
+    const Instant now = std::chrono::steady_clock::now();
+    const bool allows = raw.decision == USHER_ALLOW;
+    Done done;
+    bool closed = false;
+    CallRemains remains; // destroyed outside the lock
+    {
+        Lock lock(_mutex);
+        CallSlot* slot = _calls.find(call);
+        if (slot && slot->route) return USHER_INVALID;
+        if (!slot || !slot->open || !slot->entered || slot->deadline <= now) {
+            ++_counters.stale;
+            return USHER_STALE;
+        }
+        done = std::move(slot->done);
+        closed = _breaker.answered(slot->probe);
+        if (allows && _plugin->ops.settled) {
+            slot->settling = true;
+            ++_settling;
+        }
+        _calls.answer(*slot);
+        switch (raw.decision) {
+        case USHER_ALLOW:
+            ++_counters.allowed;
+            break;
+        case USHER_DENY:
+            ++_counters.denied;
+            break;
+        case USHER_ABSTAIN:
+            ++_counters.abstained;
+            break;
+        default:
+            ++_counters.errors;
+        }
+        remains = _calls.release(*slot);
+    }
+    if (closed) _side.say(USHER_LOG_INFO, "answers in time again");
+    Answer answer;
+    // From here on an ALLOW is settled whatever happens: the settlement says abandoned() when it is dropped.
+    std::unique_ptr<Settlement> settlement;
+    if (allows) settlement = std::make_unique<PluginSettlement>(shared_from_this(), call);
+    answer.verdict = readVerdict(raw, _settings.name);
+    if (answer.verdict.decision == Decision::allow) answer.settlements.push_back(std::move(settlement));
+    // The daemon goes on when the plugin has returned, not on top of its stack and inside its time.
+    if (Deferred* deferred = Deferred::of(call, this))
+        deferred->keep(std::move(done), std::move(answer));
+    else
+        done(std::move(answer));
+    return USHER_OK;
+}
+
+usher_status PluginInstance::respond(usher_call call, const usher_http_response& raw) {
+    const Instant now = std::chrono::steady_clock::now();
+    std::function<void(PluginResponse)> done;
+    CallRemains remains;
+    std::string requestId;
+    {
+        Lock lock(_mutex);
+        CallSlot* slot = _calls.find(call);
+        if (slot && !slot->route) return USHER_INVALID;
+        if (!slot || !slot->open || !slot->entered || slot->deadline <= now) {
+            ++_counters.stale;
+            return USHER_STALE;
+        }
+        done = std::move(slot->route->done);
+        requestId = slot->request->requestId;
+        --_openRoutes;
+        _calls.answer(*slot);
+        remains = _calls.release(*slot);
+    }
+    std::string problem;
+    PluginResponse response = readResponse(raw, requestId, problem);
+    if (!problem.empty()) _side.say(USHER_LOG_ERROR, "gave an unusable HTTP response: " + problem);
+    done(std::move(response));
+    return USHER_OK;
+}
+
+usher_status PluginInstance::retain(usher_call call) {
+    Lock lock(_mutex);
+    CallSlot* slot = _calls.find(call);
+    if (!slot || !slot->open) return USHER_STALE;
+    if (!slot->inside) return USHER_INVALID; // its bytes may be gone already
+    ++slot->retained;
+    return USHER_OK;
+}
+
+void PluginInstance::release(usher_call call) {
+    CallRemains remains;
+    Lock lock(_mutex);
+    CallSlot* slot = _calls.find(call);
+    if (!slot || slot->retained == 0) return;
+    --slot->retained;
+    remains = _calls.release(*slot);
+}
+
+std::shared_ptr<const AuthRequest> PluginInstance::requestOf(usher_call call) {
+    Lock lock(_mutex);
+    CallSlot* slot = _calls.find(call);
+    return slot ? slot->request : nullptr;
+}
+
+void PluginInstance::settle(usher_call call, std::int32_t outcome, std::string runId) {
+    if (!_plugin->ops.settled) return;
+    if (!_noticeLane.push({Work::Kind::settled, call, outcome, std::move(runId)})) forgetSettled(call);
+}
+
+void PluginInstance::tellSettled(const Work& work) {
+    usher_outcome outcome{sizeof outcome, work.outcome, toC(work.runId)};
+    try {
+        _plugin->ops.settled(_self, work.call, &outcome);
+    } catch (...) {
+        _side.say(USHER_LOG_ERROR, "threw an exception out of settled()");
+    }
+    forgetSettled(work.call);
+}
+
+void PluginInstance::forgetSettled(usher_call call) {
+    CallRemains remains;
+    Lock lock(_mutex);
+    CallSlot* slot = _calls.find(call);
+    if (!slot || !slot->settling) return;
+    slot->settling = false;
+    --_settling;
+    remains = _calls.release(*slot);
+    if (_state == State::draining) _quieter.notifyAll();
+}
+
+std::size_t PluginInstance::expire(Instant now) {
+    struct Over {
+        usher_call call;
+        bool entered;
+        Done done;
+        std::function<void(PluginResponse)> routeDone;
+        std::string requestId;
+        CallRemains remains;
+    };
+    std::vector<Over> over;
+    bool opened = false, hangs = false;
+    std::size_t open;
+    {
+        Lock lock(_mutex);
+        std::vector<CallSlot*> overdue;
+        _calls.findOverdue(now, overdue);
+        for (CallSlot* slot : overdue) {
+            Over& item = over.emplace_back();
+            item.call = slot->handle;
+            item.entered = slot->entered;
+            item.done = std::move(slot->done);
+            item.requestId = slot->request->requestId;
+            ++_counters.deadlinesMissed;
+            if (slot->route) {
+                item.routeDone = std::move(slot->route->done);
+                --_openRoutes;
+            } else {
+                ++_counters.errors;
+                opened = _breaker.missed(now) || opened;
+            }
+            _calls.answer(*slot);
+            item.remains = _calls.release(*slot);
+        }
+        if (_inlineNow > 0) hangs = _calls.anyInlineSince(now - kStuckInline);
+        open = _calls.openCount();
+        if (_state == State::draining) _quieter.notifyAll();
+    }
+    if (hangs) demote("was inside a NONBLOCKING check for more than 100 ms");
+    if (opened)
+        _side.say(USHER_LOG_ERROR,
+                  "keeps missing its deadline; it is asked once a second until it answers in time");
+    for (Over& item : over) {
+        if (item.routeDone)
+            item.routeDone(unavailableResponse(item.requestId));
+        else
+            item.done(unavailable("plugin " + _settings.name + " missed its deadline"));
+        if (item.entered && _plugin->ops.cancel) _noticeLane.push({Work::Kind::cancel, item.call});
+    }
+    return open;
+}
+
+void PluginInstance::noteInlineTime(std::chrono::nanoseconds took) {
+    if (took > kSlowInline && _slow.fetch_add(1, std::memory_order_relaxed) >= kInlineSlow)
+        demote("took more than 1 ms in " + std::to_string(kInlineSlow + 1) + " of the last " +
+               std::to_string(kInlineWindow) + " NONBLOCKING checks");
+    if (_timed.fetch_add(1, std::memory_order_relaxed) + 1 >= kInlineWindow) {
+        _timed.store(0, std::memory_order_relaxed);
+        _slow.store(0, std::memory_order_relaxed);
+    }
+}
+
+void PluginInstance::demote(const std::string& why) {
+    if (!_inline.exchange(false)) return;
+    {
+        Lock lock(_mutex);
+        _counters.demoted = true;
+    }
+    _side.say(USHER_LOG_WARNING, why + "; from now on it is called on threads of its own");
+}
+
+PluginCounters PluginInstance::counters() {
+    Lock lock(_mutex);
+    PluginCounters counters = _counters;
+    counters.inFlight = _calls.openCount();
+    counters.breakerOpen = _breaker.isOpen();
+    return counters;
+}
+
+} // namespace usher

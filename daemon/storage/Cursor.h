@@ -1,0 +1,21 @@
+#pragma once
+
+#include "base/Clock.h"
+
+#include <optional>
+#include <string>
+
+namespace usher {
+
+/// Where a page of a list ended: the sort key of its last row.
+struct Cursor {
+    Micros at = 0;
+    std::string id;
+};
+
+/// Opaque to clients: base64url.
+std::string toCursor(const Cursor& cursor);
+/// Nothing for an empty or a malformed one: the list is then read from its start.
+std::optional<Cursor> cursorFrom(const std::string& text);
+
+} // namespace usher

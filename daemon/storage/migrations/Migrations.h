@@ -1,0 +1,19 @@
+#pragma once
+
+#include "storage/Migrator.h"
+
+namespace usher {
+
+/// The steps of the component `daemon`, in order. The two lists have the same numbers and names, and the same
+/// tables come out; types and triggers differ. A new step is a new file `NNN_name.cpp` and one line in
+/// Migrations.cpp.
+///
+/// Other programs may write jobs, tests and job_tests with plain SQL: every column has a default, and
+/// database triggers count jobs.revision up.
+std::span<const Migration> postgresMigrations();
+std::span<const Migration> sqliteMigrations();
+
+extern const char* const kInitialPostgres;
+extern const char* const kInitialSqlite;
+
+} // namespace usher
