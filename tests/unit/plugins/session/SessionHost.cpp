@@ -306,6 +306,23 @@ Reply SessionHost::sendRaw(const std::string& method, const std::string& target,
     return reply;
 }
 
+const usher_http_routes& SessionHost::routes() const {
+    return *static_cast<const usher_http_routes*>(_entry->ops->get_extension(_self, USHER_EXT_HTTP_ROUTES));
+}
+
+const usher_config_schema& SessionHost::schema() const {
+    // Asked for before there is an instance.
+    return *static_cast<const usher_config_schema*>(
+        _entry->ops->get_extension(nullptr, USHER_EXT_CONFIG_SCHEMA));
+}
+
+bool SessionHost::healthy() const {
+    const auto* table = static_cast<const usher_health*>(_entry->ops->get_extension(_self, USHER_EXT_HEALTH));
+    char reason[200];
+    std::size_t length = 0;
+    return table->check(_self, reason, sizeof reason, &length) == USHER_OK;
+}
+
 std::vector<std::string> SessionHost::log() const {
     std::lock_guard lock(_mutex);
     return _log;

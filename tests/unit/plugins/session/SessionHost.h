@@ -65,6 +65,9 @@ public:
     Reply sendRaw(const std::string& method, const std::string& target, const std::string& body,
                   const Headers& headers = {});
 
+    const usher_http_routes& routes() const;
+    const usher_config_schema& schema() const;
+    bool healthy() const;
     std::vector<std::string> log() const;
     std::vector<std::string> audit() const; ///< "actor action resource decision code detail"
     Options options;

@@ -121,6 +121,9 @@ class SessionPluginTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(tablesOfAnotherApplicationAreUsedInTheirOwnNaming);
     CPPUNIT_TEST(theSecretIsMadeOnSqliteOnly);
     CPPUNIT_TEST(auditRecordsSayWhoDidWhatAndNoSecret);
+    CPPUNIT_TEST(theDocumentNamesEveryRouteAndNoOther);
+    CPPUNIT_TEST(theSectionHasItsKeysAndNoOther);
+    CPPUNIT_TEST(withoutTheDatabaseEveryAnswerIs503);
     CPPUNIT_TEST_SUITE_END();
 
     struct World {
@@ -892,6 +895,70 @@ class SessionPluginTest : public CppUnit::TestFixture {
             CPPUNIT_ASSERT_EQUAL(expected.size(), audit.size());
             for (std::size_t i = 0; i < audit.size(); ++i) CPPUNIT_ASSERT_EQUAL(expected[i], audit[i]);
         });
+    }
+    void theDocumentNamesEveryRouteAndNoOther() {
+        World w;
+        w.url = w.databases.sqlite();
+        w.node = node(w, "node");
+        w.node->up();
+        const usher_http_routes& routes = w.node->routes();
+        const Json paths = Json::parse(usher::auth::view(routes.openapi_paths));
+        std::set<std::string> served, described;
+        for (std::size_t i = 0; i < routes.route_count; ++i) {
+            std::string method(usher::auth::view(routes.routes[i].method));
+            std::transform(method.begin(), method.end(), method.begin(), [](char c) { return char(c + 32); });
+            served.insert(method + " " + std::string(usher::auth::view(routes.routes[i].path)));
+        }
+        for (const auto& path : paths.items())
+            for (const auto& method : path.value().items()) described.insert(method.key() + " " + path.key());
+        CPPUNIT_ASSERT(served == described);
+        CPPUNIT_ASSERT_EQUAL(routes.route_count, served.size());
+    }
+    void theSectionHasItsKeysAndNoOther() {
+        World w;
+        const auto with = [&](std::vector<std::pair<std::string, std::string>> config) {
+            config.emplace_back("secret_file", "/any");
+            w.node =
+                std::make_unique<SessionHost>(SessionHost::Options{.url = w.databases.sqlite(),
+                                                                   .folder = w.databases.folder() + "/node",
+                                                                   .config = std::move(config)});
+            return w.node->create();
+        };
+        CPPUNIT_ASSERT_EQUAL(USHER_OK, with({{"database", "shared"}, {"cookie_prefix", "mine"}}));
+        std::set<std::string> keys;
+        for (std::size_t i = 0; i < w.node->schema().key_count; ++i)
+            keys.insert(std::string(usher::auth::view(w.node->schema().keys[i].name)));
+        CPPUNIT_ASSERT(keys == (std::set<std::string>{"database", "database_password_file", "secret_file",
+                                                      "cookie_prefix"}));
+        CPPUNIT_ASSERT_EQUAL(USHER_FAILED, with({{"cookie_prefix", "a;b"}}));
+        CPPUNIT_ASSERT_EQUAL(USHER_FAILED, with({{"database", "mysql://x"}}));
+        CPPUNIT_ASSERT_EQUAL(USHER_FAILED, with({{"typo", "1"}}));
+        CPPUNIT_ASSERT(w.node->log().back().find("typo") != std::string::npos);
+    }
+    void withoutTheDatabaseEveryAnswerIs503() {
+        World w;
+        if (w.databases.postgres().empty()) return;
+        // A database of our own that can be taken away.
+        execute(w.databases.postgres(), "DROP DATABASE IF EXISTS usher_away");
+        execute(w.databases.postgres(), "CREATE DATABASE usher_away");
+        w.url = w.databases.postgres().substr(0, w.databases.postgres().rfind('/') + 1) + "usher_away";
+        w.node = node(w, "node");
+        w.node->up();
+        w.user("ann", "admin");
+        const std::string token = w.signIn("ann@example.com", kPassword, {{"bearer", true}}).body["token"];
+        CPPUNIT_ASSERT(w.node->healthy());
+        execute(w.databases.postgres(), "DROP DATABASE usher_away WITH (FORCE)");
+        const Judged judged = w.node->check("job.list", "GET", withBearer(token));
+        CPPUNIT_ASSERT_EQUAL(USHER_DENY, judged.decision);
+        CPPUNIT_ASSERT_EQUAL(503, judged.status);
+        CPPUNIT_ASSERT_EQUAL(std::string("STORAGE_UNAVAILABLE"), judged.code);
+        for (int i = 0; i < 8; ++i) { // not a failure of whoever tries: never 429
+            const Reply reply = w.signIn("ann@example.com");
+            CPPUNIT_ASSERT_EQUAL(503, reply.status);
+            CPPUNIT_ASSERT_EQUAL(std::string("STORAGE_UNAVAILABLE"), reply.code);
+            CPPUNIT_ASSERT(!reply.header("Retry-After").empty());
+        }
+        CPPUNIT_ASSERT(!w.node->healthy());
     }
 };
 CPPUNIT_TEST_SUITE_REGISTRATION(SessionPluginTest);
