@@ -1,4 +1,4 @@
-// run list, show, log, cancel, rerun.
+// run list, show, log, wait, cancel, rerun.
 #include "base/Text.h"
 #include "base/Uuid.h"
 #include "ctl/Amounts.h"
@@ -104,6 +104,25 @@ int log(Context& context) {
     return 0;
 }
 
+int waitForRun(Context& context) {
+    std::string path = runPath(context);
+    auto timeout = context.integer("timeout", 1, 30 * 86'400);
+    if (context.has("follow") && context.json())
+        throw UsageError("--follow and --json: standard output can hold only one of them");
+    WatchOptions options;
+    options.follow = context.has("follow");
+    options.raw = context.has("raw");
+    if (timeout) options.timeout = std::chrono::seconds(*timeout);
+    std::optional<Json> run =
+        RunWatch(reader(context), context.io(), path.substr(path.rfind('/') + 1), options).untilEnd();
+    if (!run) {
+        context.io().err << "error: the run has not ended after " << *timeout << " s; it goes on\n";
+        return exitCodeOf("timeout");
+    }
+    context.print(*run, describeRun(*run));
+    return exitCodeOf(textOf(*run, "status"));
+}
+
 int cancel(Context& context) {
     std::string path = runPath(context);
     Json answer = reader(context).send("POST", path + "/cancel").body;
@@ -158,6 +177,8 @@ void addRunCommands(std::vector<Command>& commands) {
                         "Examples\n  usherctl run log -f 0192f0c1-…\n  usherctl run log --test 2 0192f0c1-… "
                         "> third-test.log",
                         log});
+    commands.push_back(
+        {"run wait", "RUN", "wait for the verdict of a run and exit with it", 1, 1, {}, "", waitForRun});
     commands.push_back(
         {"run cancel", "RUN", "end a run: TERM, then KILL after the grace time", 1, 1, {}, "", cancel});
     commands.push_back({"run rerun", "RUN", "run the same again", 1, 1, {}, "", rerun});

@@ -56,9 +56,21 @@ void Connection::drive() {
     _wantRead = _wantWrite = false;
     if (_phase == Phase::Handshake && !handshake()) return arm();
     if (!_output.empty()) flush();
-    if (_phase == Phase::Idle && !_input.empty()) received({});
+    readHeldInput();
     if (mayRead()) readSome();
     arm();
+}
+
+/// After an answer: does not try to read, because readiness will tell.
+void Connection::resume() {
+    readHeldInput();
+    arm();
+}
+
+void Connection::readHeldInput() {
+    if (_phase == Phase::Idle && !_input.empty()) received({});
+    // The peer has ended its side, and what it sent before is answered.
+    if (_peerEnded && (_phase == Phase::Idle || isIncomplete())) peerEnded();
 }
 
 bool Connection::handshake() {
@@ -259,12 +271,12 @@ void Connection::streamCut() {
 }
 
 void Connection::send(std::string bytes) {
-    const bool blocked = !_output.empty();
-    if (blocked)
-        _output += bytes;
-    else
+    if (_output.empty()) {
         _output = std::move(bytes);
-    if (!blocked) flush();
+        return flush();
+    }
+    _output += bytes;
+    accountOutput();
 }
 
 void Connection::flush() {
@@ -282,7 +294,7 @@ void Connection::flush() {
             if (_phase == Phase::Streaming && _deadline != Deadline::Write)
                 enter(Phase::Streaming, Deadline::Write);
             if (_sent > _output.size() / 2) _output.erase(0, std::exchange(_sent, 0));
-            return;
+            return accountOutput();
         default:
             return close();
         }
@@ -290,11 +302,9 @@ void Connection::flush() {
     }
     std::string().swap(_output);
     _sent = 0;
+    accountOutput();
     if (_phase == Phase::Writing || (_phase == Phase::Streaming && _streamEnded)) return finishAnswer();
-    if (_phase == Phase::Streaming) {
-        enter(Phase::Streaming, Deadline::None);
-        // The writer may be told only now, because it may write again from inside the call.
-    }
+    if (_phase == Phase::Streaming) enter(Phase::Streaming, Deadline::None);
 }
 
 void Connection::sentSome(std::size_t bytes) {
@@ -310,7 +320,7 @@ void Connection::sentSome(std::size_t bytes) {
 void Connection::finishAnswer() {
     if (_stream) _stream.reset();
     _streamEnded = false;
-    if (_closeAfter || _peerEnded) return linger();
+    if (_closeAfter) return linger();
     enter(Phase::Idle, Deadline::Idle);
 }
 
@@ -337,7 +347,7 @@ void Connection::wait(Descriptor::wait_type what, bool& armed) {
 void Connection::arm() {
     if (_phase == Phase::Closed) return;
     if (_wantRead || mayRead()) wait(Descriptor::wait_read, _readArmed);
-    if (_wantWrite || !_output.empty()) wait(Descriptor::wait_write, _writeArmed);
+    if (_wantWrite) wait(Descriptor::wait_write, _writeArmed);
     // The peer has ended its side; only a reset tells that it does not want the answer either.
     if (_peerEnded && _phase == Phase::Handling) wait(Descriptor::wait_error, _errorArmed);
     if (_socket.hasBuffered() && mayRead())
@@ -377,10 +387,21 @@ void Connection::account() {
     _loop.account(delta);
 }
 
+void Connection::accountOutput() {
+    // Only what the socket did not take: most answers never count.
+    const std::size_t held = _output.capacity() > 15 ? _output.capacity() : 0;
+    if (held == _accountedOutput) return;
+    const auto delta = static_cast<std::ptrdiff_t>(held) - static_cast<std::ptrdiff_t>(_accountedOutput);
+    _accountedOutput = held;
+    _loop.accountOutput(delta);
+}
+
 void Connection::close() {
     if (_phase == Phase::Closed) return;
     enter(Phase::Closed, Deadline::None);
     if (_accounted > 0) _loop.account(-static_cast<std::ptrdiff_t>(std::exchange(_accounted, 0)));
+    if (_accountedOutput > 0)
+        _loop.accountOutput(-static_cast<std::ptrdiff_t>(std::exchange(_accountedOutput, 0)));
     boost::system::error_code ignored;
     _descriptor.close(ignored);
     if (auto stream = std::exchange(_stream, nullptr)) stream->gone();

@@ -58,6 +58,8 @@ private:
     using Descriptor = boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type>;
 
     void drive();
+    void resume();
+    void readHeldInput();
     void wait(Descriptor::wait_type what, bool& armed);
     void arm();
     bool handshake();
@@ -75,6 +77,7 @@ private:
     void linger();
     void enter(Phase phase, Deadline deadline);
     void account();
+    void accountOutput();
 
     ListenerLoop& _loop;
     Descriptor _descriptor;
@@ -85,9 +88,10 @@ private:
     std::string _input;  ///< bytes that the reader could not use yet
     std::string _output; ///< bytes that the socket did not take yet, from _sent on
     std::size_t _sent = 0;
-    std::size_t _headLeft = 0; ///< of a stream: bytes of its head in _output, which are not the writer's
-    std::size_t _drained = 0;  ///< bytes thrown away while lingering
-    std::size_t _accounted = 0;
+    std::size_t _headLeft = 0;  ///< of a stream: bytes of its head in _output, which are not the writer's
+    std::size_t _drained = 0;   ///< bytes thrown away while lingering
+    std::size_t _accounted = 0; ///< of a request that is arriving
+    std::size_t _accountedOutput = 0; ///< of an answer that is not taken
     std::weak_ptr<ConnectionExchange> _exchange;
     std::shared_ptr<StreamState> _stream;
     Phase _phase = Phase::Idle;

@@ -14,10 +14,18 @@
 namespace usher {
 
 Listener::Listener(ListenerSettings settings, RequestHandler& handler)
-    : _settings(std::move(settings)), _handler(handler) {}
+    : _settings(std::move(settings)), _handler(handler), _numbers(std::make_unique<ListenerNumbers>()) {}
 
 Listener::~Listener() {
     stop();
+}
+
+int Listener::connectionCount() const {
+    return _numbers->connections.load(std::memory_order_relaxed);
+}
+
+std::size_t Listener::incompleteBytes() const {
+    return _numbers->incompleteBytes.load(std::memory_order_relaxed);
 }
 
 std::shared_ptr<const ListenerTls> Listener::loadTls() const {
@@ -46,17 +54,16 @@ void Listener::start() {
     _workers = std::make_unique<WorkerPool>(_handler, _settings.workers, _settings.workerQueueLimit,
                                             _settings.report);
     for (int i = 0; i < std::max(1, _settings.loops); ++i)
-        _loops.push_back(std::make_unique<ListenerLoop>(_settings, _handler, *_workers, _connectionCount,
-                                                        _incompleteBytes));
+        _loops.push_back(std::make_unique<ListenerLoop>(_settings, _handler, *_workers, *_numbers));
     _acceptor = std::make_unique<ListenerAcceptor>(
-        std::move(socket), _loops, [this] { return currentTls(); }, _connectionCount);
+        std::move(socket), _loops, [this] { return currentTls(); }, *_numbers);
     _workers->start();
     for (auto& loop : _loops) loop->start();
     _loops.front()->post([this] { _acceptor->start(); });
 }
 
 void Listener::stopAccepting() {
-    if (_loops.empty()) return;
+    if (!_acceptor) return;
     _loops.front()->post([this] {
         _acceptor->stopAccepting();
         // Only now, so that what was accepted last is drained too.
@@ -74,7 +81,7 @@ bool Listener::waitUntilDrained(std::chrono::milliseconds patience) {
 }
 
 void Listener::stop() {
-    if (_loops.empty()) return;
+    if (!_acceptor) return;
     std::promise<void> closed;
     _loops.front()->post([this, &closed] {
         _acceptor->stopAccepting();

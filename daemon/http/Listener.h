@@ -14,6 +14,7 @@ namespace usher {
 class ListenerAcceptor;
 class ListenerLoop;
 class ListenerTls;
+struct ListenerNumbers;
 class WorkerPool;
 
 /// The door: accepts connections, reads requests strictly (RequestRules), hands them to a RequestHandler,
@@ -41,8 +42,8 @@ public:
     void stop();
 
     int port() const { return _port; }
-    int connectionCount() const { return _connectionCount.load(std::memory_order_relaxed); }
-    std::size_t incompleteBytes() const { return _incompleteBytes.load(std::memory_order_relaxed); }
+    int connectionCount() const;
+    std::size_t incompleteBytes() const;
 
 private:
     std::shared_ptr<const ListenerTls> loadTls() const;
@@ -51,8 +52,7 @@ private:
     const ListenerSettings _settings;
     RequestHandler& _handler;
     std::atomic<int> _port = 0;
-    std::atomic<int> _connectionCount = 0;
-    std::atomic<std::size_t> _incompleteBytes = 0;
+    std::unique_ptr<ListenerNumbers> _numbers;
     Mutex _mutex;
     std::shared_ptr<const ListenerTls> _tls GUARDED_BY(_mutex); ///< shared: a reload may race with an accept
     std::unique_ptr<WorkerPool> _workers;

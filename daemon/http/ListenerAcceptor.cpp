@@ -25,10 +25,10 @@ UniqueFd openSpare() {
 } // namespace
 
 ListenerAcceptor::ListenerAcceptor(UniqueFd socket, std::vector<std::unique_ptr<ListenerLoop>>& loops,
-                                   Tls tls, std::atomic<int>& connectionCount)
-    : _loops(loops), _settings(loops.front()->settings()), _tls(std::move(tls)),
-      _connectionCount(connectionCount), _socket(loops.front()->io().get_executor(), socket.get()),
-      _pause(loops.front()->io()), _spare(openSpare()) {
+                                   Tls tls, ListenerNumbers& numbers)
+    : _loops(loops), _settings(loops.front()->settings()), _tls(std::move(tls)), _numbers(numbers),
+      _socket(loops.front()->io().get_executor(), socket.get()), _pause(loops.front()->io()),
+      _spare(openSpare()) {
     socket.release();
 }
 
@@ -100,7 +100,7 @@ void ListenerAcceptor::dropOne() {
 }
 
 void ListenerAcceptor::take(UniqueFd fd, std::string peer) {
-    const int count = _connectionCount.load(std::memory_order_relaxed);
+    const int count = _numbers.connections.load(std::memory_order_relaxed);
     const bool overloaded = count >= _settings.maxConnections;
     if (count >= _settings.maxConnections + roomForRefused) return;
     SslPtr ssl;
@@ -108,13 +108,13 @@ void ListenerAcceptor::take(UniqueFd fd, std::string peer) {
         ssl = tls->newConnection();
         if (!ssl) return;
     }
-    _connectionCount.fetch_add(1, std::memory_order_relaxed);
+    _numbers.connections.fetch_add(1, std::memory_order_relaxed);
     ListenerLoop& loop = *_loops[_next++ % _loops.size()];
     const auto add = [this, &loop, overloaded](UniqueFd& socket, std::string& from, SslPtr& state) {
         try {
             loop.add(std::move(socket), std::move(from), std::move(state), overloaded);
         } catch (const std::exception&) { // no memory for it
-            _connectionCount.fetch_sub(1, std::memory_order_relaxed);
+            _numbers.connections.fetch_sub(1, std::memory_order_relaxed);
         }
     };
     if (&loop == _loops.front().get()) return add(fd, peer, ssl);

@@ -15,7 +15,7 @@ public:
 
     /// `tls` returns null for plain HTTP; it may return another one after a reload.
     ListenerAcceptor(UniqueFd socket, std::vector<std::unique_ptr<ListenerLoop>>& loops, Tls tls,
-                     std::atomic<int>& connectionCount);
+                     ListenerNumbers& numbers);
 
     void start(); ///< [event-loop] of the first loop
     /// Takes what has already connected, then closes the socket. [event-loop]
@@ -34,7 +34,7 @@ private:
     std::vector<std::unique_ptr<ListenerLoop>>& _loops;
     const ListenerSettings& _settings;
     Tls _tls;
-    std::atomic<int>& _connectionCount;
+    ListenerNumbers& _numbers;
     Descriptor _socket;
     boost::asio::steady_timer _pause;
     UniqueFd _spare;

@@ -44,12 +44,11 @@ std::uint64_t mix(std::uint64_t x) { // splitmix64's finalizer: distinct inputs 
 } // namespace
 
 ListenerLoop::ListenerLoop(const ListenerSettings& settings, RequestHandler& handler, WorkerPool& workers,
-                           std::atomic<int>& connectionCount, std::atomic<std::size_t>& incompleteBytes)
+                           ListenerNumbers& numbers)
     : _settings(settings), _limits{settings.maxTarget, settings.maxFields, settings.maxHead},
-      _handler(handler), _workers(workers), _connectionCount(connectionCount),
-      _incompleteBytes(incompleteBytes), _work(_io.get_executor()), _timer(_io), _tick(tickOf(settings)),
-      _mailbox(
-          std::make_shared<ConnectionMailbox>([this] { boost::asio::post(_io, [this] { deliver(); }); })),
+      _handler(handler), _workers(workers), _numbers(numbers), _work(_io.get_executor()), _timer(_io),
+      _tick(tickOf(settings)), _mailbox(std::make_shared<ConnectionMailbox>(
+                                   [this] { boost::asio::post(_io, [this] { deliver(); }); })),
       _now(std::chrono::steady_clock::now()), _scratch(64u << 10) {
     const std::string seed = randomBytes(sizeof _idSeed);
     std::memcpy(_idSeed, seed.data(), sizeof _idSeed);
@@ -101,7 +100,7 @@ void ListenerLoop::add(UniqueFd fd, std::string peer, SslPtr ssl, bool overloade
 }
 
 void ListenerLoop::remove(Connection& connection) {
-    _connectionCount.fetch_sub(1, std::memory_order_relaxed);
+    _numbers.connections.fetch_sub(1, std::memory_order_relaxed);
     const auto last = connection.shared_from_this(); // it is still running
     _connections.erase(connection._place);
     boost::asio::post(_io, [last] {});
@@ -157,7 +156,7 @@ void ListenerLoop::sweep() {
 
 void ListenerLoop::account(std::ptrdiff_t delta) {
     const std::size_t before =
-        _incompleteBytes.fetch_add(static_cast<std::size_t>(delta), std::memory_order_relaxed);
+        _numbers.incompleteBytes.fetch_add(static_cast<std::size_t>(delta), std::memory_order_relaxed);
     if (delta > 0 && before + static_cast<std::size_t>(delta) > _settings.incompleteBudgetBytes) makeRoom();
 }
 
@@ -169,13 +168,26 @@ void ListenerLoop::makeRoom() {
             if (connection.isIncomplete()) return &connection;
         return nullptr;
     };
-    while (_incompleteBytes.load(std::memory_order_relaxed) > _settings.incompleteBudgetBytes) {
+    while (_numbers.incompleteBytes.load(std::memory_order_relaxed) > _settings.incompleteBudgetBytes) {
         Connection* head = oldest(heads);
         Connection* body = oldest(bodies);
         if (!head && !body) return;
         Connection* victim = !body || (head && head->since() < body->since()) ? head : body;
         victim->closeForRoom();
     }
+}
+
+void ListenerLoop::accountOutput(std::ptrdiff_t delta) {
+    _numbers.unsentBytes += static_cast<std::size_t>(delta);
+    if (delta <= 0 || _numbers.unsentBytes <= _settings.unsentBudgetBytes || _roomPosted) return;
+    // Later, because the one that asks may be the one that must go.
+    _roomPosted = true;
+    boost::asio::post(_io, [this] {
+        _roomPosted = false;
+        auto& stalled = _deadlines[static_cast<std::size_t>(Connection::Deadline::Write)];
+        while (_numbers.unsentBytes > _settings.unsentBudgetBytes && !stalled.empty())
+            stalled.front().close();
+    });
 }
 
 void ListenerLoop::enqueue(std::shared_ptr<Exchange> exchange) {
@@ -228,7 +240,7 @@ void ListenerLoop::deliver() {
             case ConnectionMessage::Kind::Call:
                 break;
             }
-            connection->drive();
+            connection->resume();
         });
     }
     _delivering.clear();

@@ -15,6 +15,13 @@
 
 namespace usher {
 
+/// What all loops of a listener hold together.
+struct ListenerNumbers {
+    std::atomic<int> connections = 0;
+    std::atomic<std::size_t> incompleteBytes = 0;
+    std::atomic<std::size_t> unsentBytes = 0;
+};
+
 /// One event-loop thread and the connections that it owns. Deadlines cost no timer per request: each kind has
 /// one timeout, so a list in order of arrival is in order of expiry, and one sweep looks at the heads of five
 /// lists. Created and destroyed by Listener; start(), stop() [main]; post() [any-thread]; the rest
@@ -22,7 +29,7 @@ namespace usher {
 class ListenerLoop {
 public:
     ListenerLoop(const ListenerSettings& settings, RequestHandler& handler, WorkerPool& workers,
-                 std::atomic<int>& connectionCount, std::atomic<std::size_t>& incompleteBytes);
+                 ListenerNumbers& numbers);
     ~ListenerLoop();
 
     void start();
@@ -50,6 +57,8 @@ public:
     void enqueue(std::shared_ptr<Exchange> exchange);
     /// `delta` bytes more or less are held by requests that are still arriving.
     void account(std::ptrdiff_t delta);
+    /// The same for answers that are not taken.
+    void accountOutput(std::ptrdiff_t delta);
     void remove(Connection& connection);
     /// Runs what a connection does; an exception (no memory) costs that connection only.
     template <class Work>
@@ -79,8 +88,7 @@ private:
     const HeadLimits _limits;
     RequestHandler& _handler;
     WorkerPool& _workers;
-    std::atomic<int>& _connectionCount;
-    std::atomic<std::size_t>& _incompleteBytes;
+    ListenerNumbers& _numbers;
     boost::asio::io_context _io{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> _work;
     boost::asio::steady_timer _timer;
@@ -89,6 +97,7 @@ private:
     std::vector<ConnectionMessage> _delivering;
     std::vector<std::shared_ptr<Exchange>> _batch;
     bool _handOverPosted = false;
+    bool _roomPosted = false;
     std::list<std::shared_ptr<Connection>> _connections;
     std::array<DeadlineList, static_cast<std::size_t>(Connection::Deadline::Count)> _deadlines;
     Instant _now;

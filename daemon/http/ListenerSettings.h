@@ -32,6 +32,9 @@ struct ListenerSettings {
     std::size_t incompleteBudgetBytes =
         64u << 20; ///< all requests that are still arriving; the oldest makes room
 
+    std::size_t unsentBudgetBytes =
+        48u << 20; ///< all answers that clients do not take; the most stalled makes room
+
     int loops = 1;                       ///< event-loop threads
     int workers = 2;                     ///< threads that call RequestHandler::handle
     std::size_t workerQueueLimit = 4096; ///< complete requests that wait for a worker; beyond it: 503

@@ -17,7 +17,7 @@ namespace http = boost::beast::http;
 
 constexpr std::size_t longestMethod = 32;
 
-enum CharacterClass : unsigned char { Token = 1, Hex = 2, Target_ = 4, HostName = 8, Id = 16 };
+enum CharacterClass : unsigned char { Token = 1, Hex = 2, UriText = 4, HostName = 8, Id = 16 };
 
 constexpr std::array<unsigned char, 256> characterClasses() {
     std::array<unsigned char, 256> classes{};
@@ -31,7 +31,7 @@ constexpr std::array<unsigned char, 256> characterClasses() {
         if (digit || alpha || in("!#$%&'*+-.^_`|~")) bits |= Token;
         if (digit || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')) bits |= Hex;
         // RFC 3986: unreserved, sub-delims, ':' and '@' (pchar), '/', '?'; '%' is looked at apart.
-        if (digit || alpha || in("-._~!$&'()*+,;=:@/?%")) bits |= Target_;
+        if (digit || alpha || in("-._~!$&'()*+,;=:@/?%")) bits |= UriText;
         // reg-name without ',': "a,b" is what a proxy makes of two Host fields.
         if (digit || alpha || in("-._~!$&'()*+;=%")) bits |= HostName;
         if (digit || alpha || in("._-")) bits |= Id;
@@ -193,10 +193,9 @@ HeadScan::State HeadScan::scan(std::string_view bytes) {
             return refuse(badRequest("A line of the head begins with a space."));
         if (_line == 0) {
             // The first bytes tell what is not HTTP at all, before a head's worth of it is stored.
-            const std::string_view soFar = bytes.substr(_begin, _position - _begin);
-            if (column <= longestMethod) {
-                const bool inMethod = soFar.find(' ') == soFar.npos;
-                if (inMethod && c != ' ' && (!is(c, Token) || column == longestMethod))
+            if (!_methodRead) {
+                _methodRead = c == ' ';
+                if (!_methodRead && (!is(c, Token) || column == longestMethod))
                     return refuse(badRequest("The request line does not begin with a method."));
             }
             if (column > longestMethod + 1 + _limits.maxTarget + 9) return refuse(uriTooLong());
@@ -281,7 +280,7 @@ std::variant<Target, Refusal> readTarget(std::string_view method, std::string_vi
         target.remove_prefix(path);
     }
     if (target.empty()) return badRequest("The request target is empty.");
-    if (!all(target, Target_) || !escapesAreWhole(target))
+    if (!all(target, UriText) || !escapesAreWhole(target))
         return badRequest("The request target has a character that must be escaped, or a broken escape.");
     const std::size_t question = target.find('?');
     Target parts;

@@ -70,6 +70,7 @@ private:
     std::size_t _line = 0; ///< 0: the request line; n: the n-th field
     bool _afterCr = false;
     bool _emptyLineSeen = false;
+    bool _methodRead = false;
     Refusal _refusal;
 };
 
