@@ -240,22 +240,26 @@ public:
         stillServes();
     }
     void oldestIncompleteRequestMakesRoom() {
-        start([](auto& s) { s.incompleteBudgetBytes = 400'000; });
+        start([](auto& s) { s.incompleteBudgetBytes = 1'000'000; });
+        const auto begin = [](RawClient& c) {
+            c.send("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 100001\r\n\r\n" +
+                   std::string(100'000, 'x'));
+        };
         auto oldest = client();
-        oldest.send("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n" +
-                    std::string(100'000, 'x'));
-        while (_listener->incompleteBytes() < 100'000) std::this_thread::yield();
+        begin(oldest);
         std::vector<RawClient> others;
-        for (int i = 0; i < 2; ++i) {
-            others.emplace_back(_listener->port());
-            others.back().send("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 200000\r\n\r\n" +
-                               std::string(150'000, 'y'));
+        for (int i = 0; i < 12 && !oldest.hasMore(milliseconds(0)); ++i) {
+            const std::size_t before = _listener->incompleteBytes();
+            others.push_back(client());
+            begin(others.back());
+            while (_listener->incompleteBytes() < before + 100'000 && !oldest.hasMore(milliseconds(1))) {
+            }
         }
         CPPUNIT_ASSERT_EQUAL(408, oldest.read().status);
-        for (auto& c : others) {
-            c.send(std::string(50'000, 'y'));
-            CPPUNIT_ASSERT_EQUAL(200, c.read().status);
-        }
+        others.back().send("x");
+        CPPUNIT_ASSERT_EQUAL(200, others.back().read().status);
+        others.clear();
+        CPPUNIT_ASSERT(_listener->waitUntilDrained(std::chrono::seconds(10)));
         CPPUNIT_ASSERT_EQUAL(std::size_t(0), _listener->incompleteBytes());
     }
     void answersThatNobodyTakesMakeRoom() {
