@@ -48,16 +48,16 @@ void RecordingListener::wait(int seconds, const char* what, Ready ready) {
 
 RunOutcome RecordingListener::waitFinished(const std::string& id, int seconds) {
     wait(seconds, "the run did not finish",
-         [&]() NO_THREAD_SAFETY_ANALYSIS { return _finished.count(id) || _vanished.count(id); });
+         [&]() NO_THREAD_SAFETY_ANALYSIS { return !_finished[id].empty() || _vanished.count(id); });
     Lock lock(_mutex);
-    CPPUNIT_ASSERT_MESSAGE("vanished: " + _vanished[id], _finished.count(id));
+    CPPUNIT_ASSERT_MESSAGE("vanished: " + _vanished[id], !_finished[id].empty());
     return _finished[id].front();
 }
 std::string RecordingListener::waitVanished(const std::string& id) {
     wait(30, "the run did not vanish",
-         [&]() NO_THREAD_SAFETY_ANALYSIS { return _finished.count(id) || _vanished.count(id); });
+         [&]() NO_THREAD_SAFETY_ANALYSIS { return !_finished[id].empty() || _vanished.count(id); });
     Lock lock(_mutex);
-    CPPUNIT_ASSERT_MESSAGE("it finished", !_finished.count(id));
+    CPPUNIT_ASSERT_MESSAGE("it finished", _finished[id].empty());
     return _vanished[id];
 }
 void RecordingListener::waitStarted(const std::string& id) {
