@@ -94,33 +94,45 @@ struct Adapter {
         return healthy ? USHER_OK : USHER_FAILED;
     }
 
-    // The tables live as long as the file is loaded, so they are made once and never freed.
+    // The tables live as long as the file is loaded: made once, reachable from here, never freed.
+    struct RouteTable {
+        std::vector<usher_route> routes;
+        std::string paths;
+        usher_http_routes c{};
+    };
     static const usher_http_routes* routeTable() {
-        static const usher_http_routes* table = [] {
-            auto* routes = new std::vector<usher_route>();
-            auto* paths = new std::string();
+        static const RouteTable* table = [] {
+            auto* made = new RouteTable;
             if constexpr (HasRoutes<P>::value) {
                 for (const Route& route : P::routes())
-                    routes->push_back({sizeof(usher_route), route.bodyLimit, str(route.method),
-                                       str(route.path), str(route.action), str(route.resourceParam)});
+                    made->routes.push_back({sizeof(usher_route), route.bodyLimit, str(route.method),
+                                            str(route.path), str(route.action), str(route.resourceParam)});
             }
-            if constexpr (HasOpenapi<P>::value) *paths = P::openapiPaths();
-            return new usher_http_routes{
-                sizeof(usher_http_routes), 0, routes->data(), routes->size(), &Adapter::handle, str(*paths)};
+            if constexpr (HasOpenapi<P>::value) made->paths = P::openapiPaths();
+            made->c = {sizeof(usher_http_routes), 0,
+                       made->routes.data(),       made->routes.size(),
+                       &Adapter::handle,          str(made->paths)};
+            return made;
         }();
-        return table;
+        return &table->c;
     }
+    struct SchemaTable {
+        std::vector<usher_config_key> keys;
+        usher_config_schema c{};
+    };
     static const usher_config_schema* schemaTable() {
-        static const usher_config_schema* table = [] {
-            auto* keys = new std::vector<usher_config_key>();
+        static const SchemaTable* table = [] {
+            auto* made = new SchemaTable;
             if constexpr (HasKeys<P>::value) {
                 for (const ConfigKey& key : P::configKeys())
-                    keys->push_back({sizeof(usher_config_key), key.kind, str(key.name), str(key.defaultValue),
-                                     str(key.description), key.minimum, key.maximum});
+                    made->keys.push_back({sizeof(usher_config_key), key.kind, str(key.name),
+                                          str(key.defaultValue), str(key.description), key.minimum,
+                                          key.maximum});
             }
-            return new usher_config_schema{sizeof(usher_config_schema), 0, keys->data(), keys->size()};
+            made->c = {sizeof(usher_config_schema), 0, made->keys.data(), made->keys.size()};
+            return made;
         }();
-        return table;
+        return &table->c;
     }
     static const void* extension(void*, const char* id) noexcept {
         static constexpr usher_health healthTable{sizeof(usher_health), 0, &Adapter::health};
