@@ -89,6 +89,18 @@ std::vector<std::string> TestDatabases::urls() const {
     return all;
 }
 
+HeldRow::HeldRow(const std::string& url, const std::string& sql) : _connection(PQconnectdb(url.c_str())) {
+    auto* connection = static_cast<PGconn*>(_connection);
+    PQclear(PQexec(connection, "BEGIN"));
+    PQclear(PQexec(connection, sql.c_str()));
+    if (PQtransactionStatus(connection) != PQTRANS_INTRANS)
+        throw std::runtime_error(PQerrorMessage(connection));
+}
+
+HeldRow::~HeldRow() {
+    PQfinish(static_cast<PGconn*>(_connection));
+}
+
 void execute(const std::string& url, const std::string& sql) {
     scalar(url, sql);
 }

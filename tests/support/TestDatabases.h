@@ -26,6 +26,18 @@ private:
 
 /// The whole of a command's SQL against `url`, for what a test sets up by hand. Throws std::runtime_error.
 void execute(const std::string& url, const std::string& sql);
+/// A PostgreSQL transaction that has run `sql` and stays open as long as the object: it holds its locks.
+class HeldRow {
+public:
+    HeldRow(const std::string& url, const std::string& sql);
+    ~HeldRow();
+    HeldRow(const HeldRow&) = delete;
+    HeldRow& operator=(const HeldRow&) = delete;
+
+private:
+    void* _connection;
+};
+
 /// The first column of the first row, "" when there is none or it is NULL.
 std::string scalar(const std::string& url, const std::string& sql);
 
