@@ -7,6 +7,13 @@
 
 namespace usher {
 
+/// Makes the folder for runs' folders, mode 0711, when it is missing; as root with the owner of the folder
+/// that it is in. Throws std::runtime_error.
+void makeRunsDir(const std::string& runsDir);
+/// Why the tests' own uids could not reach folders below this one: a message with the chmod that helps. "" =
+/// they can.
+std::string whyNotReachable(const std::string& runsDir);
+
 /// The files of runs below one folder: `<runsDir>/<runId>/attempt-N/…`. Ids must be UUIDs; every path is
 /// opened beneath the run's folder and no link is followed, so nothing outside can be named. [any-thread];
 /// safe while leaders write. A run or file that is not there is an empty answer; other failures throw

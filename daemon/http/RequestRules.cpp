@@ -175,6 +175,7 @@ HeadScan::State HeadScan::scan(std::string_view bytes) {
             if (!blank) continue;
             if (_line > 0) {
                 ++_position;
+                if (_position - _begin > _limits.maxHead) return refuse(headersTooLarge());
                 return State::Complete;
             }
             _begin = _position + 1; // the one empty line in front of a request
@@ -251,6 +252,12 @@ std::optional<Refusal> checkRequestLine(std::string_view line, const HeadLimits&
 
 std::optional<Refusal> readHead(std::string_view head, RequestHead& into) {
     into.fields.clear();
+    // Beast knows the minor versions 0 and 1 only; a higher one is processed as 1.1 (see checkRequestLine()).
+    const std::size_t minor = head.substr(0, head.find('\r')).size() - 1;
+    if (minor < head.size() && head[minor] >= '2' && head[minor] <= '9') {
+        into.rewritten.assign(head).replace(minor, 1, "1");
+        head = into.rewritten;
+    }
     Tokenizer tokenizer(into);
     boost::beast::error_code error;
     const std::size_t used = tokenizer.put(boost::asio::const_buffer(head.data(), head.size()), error);

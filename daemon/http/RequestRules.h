@@ -81,6 +81,7 @@ struct RequestHead {
     int major = 1;
     int minor = 1;
     std::vector<std::pair<std::string_view, std::string_view>> fields;
+    std::string rewritten; ///< what the views are of, in the rare case that it is not the caller's buffer
 };
 
 /// Splits a head that HeadScan found complete (from begin() to end()). `into` keeps its storage for the next

@@ -97,6 +97,10 @@ void HostSide::log(int severity, const AuthRequest* request, usher_str message, 
 }
 
 void HostSide::say(int severity, const std::string& text, const Fields& fields) {
+    if (severity == USHER_LOG_ERROR) {
+        Lock lock(_mutex);
+        _lastError = text;
+    }
     _services.log(severity, _settings.name, {}, text, fields);
 }
 

@@ -1,6 +1,7 @@
 #include "storage/Database.h"
 
 #include "base/Text.h"
+#include "storage/PostgresDatabase.h"
 #include "storage/SqliteDatabase.h"
 #include "storage/migrations/Migrations.h"
 
@@ -20,6 +21,9 @@ std::unique_ptr<Database> Database::open(const DatabaseSettings& settings) {
                 "the database URL needs an absolute path: sqlite:///var/lib/usher/usher.db");
         return std::make_unique<SqliteDatabase>(path, connections, sqliteMigrations());
     }
+    if (url.starts_with("postgresql://") || url.starts_with("postgres://"))
+        return std::make_unique<PostgresDatabase>(PgTarget::parse(url, settings.password), connections,
+                                                  postgresMigrations());
     throw std::invalid_argument(
         "the database URL begins with sqlite:// or postgresql://, as in sqlite:///var/lib/usher/usher.db or "
         "postgresql://usher@db.example.org:5432/usher");

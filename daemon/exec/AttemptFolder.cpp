@@ -1,0 +1,83 @@
+#include "exec/AttemptFolder.h"
+
+#include "base/Uuid.h"
+#include "exec/Files.h"
+#include "exec/Wire.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+
+namespace usher {
+
+AttemptFolder::AttemptFolder(std::string runsDir, std::string runId, int attempt)
+    : _runsDir(std::move(runsDir)), _runId(std::move(runId)), _attempt(attempt) {}
+
+UniqueFd AttemptFolder::openRun() const {
+    auto uuid = parseUuid(_runId);
+    UniqueFd runs(::open(_runsDir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    return uuid && *uuid == _runId && runs ? openBeneath(runs.get(), _runId, O_RDONLY | O_DIRECTORY)
+                                           : UniqueFd();
+}
+
+UniqueFd AttemptFolder::open() const {
+    UniqueFd run = openRun();
+    return run ? openBeneath(run.get(), attemptFolder(_attempt), O_RDONLY | O_DIRECTORY) : UniqueFd();
+}
+
+void AttemptFolder::prepare(const ClaimedRun& run) const {
+    auto uuid = parseUuid(_runId);
+    if (!uuid || *uuid != _runId || _attempt < 1) throw std::runtime_error("not the id of a run: " + _runId);
+    UniqueFd runs(::open(_runsDir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!runs || !makeFolder(runs.get(), _runId, 0711))
+        throw std::runtime_error("cannot make " + _runsDir + "/" + _runId + ": " + std::strerror(errno));
+    UniqueFd folder = openBeneath(runs.get(), _runId, O_RDONLY | O_DIRECTORY);
+    // Parameters may be confidential: for us and the leader only.
+    if (!folder || !replaceFile(folder.get(), "run.json", toRunJson(run), 0600, false))
+        throw std::runtime_error("cannot write " + _runsDir + "/" + _runId +
+                                 "/run.json: " + std::strerror(errno));
+}
+
+bool AttemptFolder::begun() const {
+    return static_cast<bool>(open());
+}
+
+std::optional<LeaderIdentity> AttemptFolder::identity() const {
+    UniqueFd folder = open();
+    auto text = folder ? readBeneath(folder.get(), "identity.json", 4096) : std::nullopt;
+    return text ? identityFromJson(*text) : std::nullopt;
+}
+
+bool AttemptFolder::hasResult() const {
+    UniqueFd folder = open();
+    return folder && openBeneath(folder.get(), "result.json", O_PATH | O_NOFOLLOW);
+}
+
+std::optional<RunOutcome> AttemptFolder::result() const {
+    UniqueFd folder = open();
+    auto text = folder ? readBeneath(folder.get(), "result.json", 256u << 20) : std::nullopt;
+    if (!text) return std::nullopt;
+    return outcomeFromJson(*text);
+}
+
+std::optional<RunTest> AttemptFolder::testResult(int position) const {
+    UniqueFd folder = open();
+    auto text =
+        folder ? readBeneath(folder.get(), "result-" + std::to_string(position) + ".json") : std::nullopt;
+    if (!text) return std::nullopt;
+    auto json = parseJson(*text, {.maxBytes = 64u << 20});
+    const Json* test = std::get_if<Json>(&json);
+    return test ? std::optional(runTestFrom(*test)) : std::nullopt;
+}
+
+UniqueFd AttemptFolder::connect() const {
+    UniqueFd folder = open();
+    // By descriptor: the folder's own path may be longer than a socket's name may be.
+    return folder ? connectPackets("/proc/self/fd/" + std::to_string(folder.get()) + "/control.sock")
+                  : UniqueFd();
+}
+
+} // namespace usher

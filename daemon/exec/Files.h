@@ -1,0 +1,31 @@
+#pragma once
+
+#include "base/UniqueFd.h"
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace usher {
+
+/// Opens `path` below `folder`: no link on the way or at the end is followed, nothing above is reachable
+/// (openat2 with RESOLVE_BENEATH). Close-on-exec. On failure the descriptor is empty and errno says why.
+UniqueFd openBeneath(int folder, const std::string& path, int flags, mode_t mode = 0);
+/// A whole regular file below `folder`; nothing when it is not there, not a regular file, or larger than
+/// `limit`.
+std::optional<std::string> readBeneath(int folder, const std::string& path, std::size_t limit = 64u << 20);
+/// False, with errno, when not all of it could be written.
+bool writeAll(int fd, std::string_view bytes);
+/// Readers see the old file or the whole new one: written beside, renamed. With `durable` the file and its
+/// folder are synced before this returns. False with errno.
+bool replaceFile(int folder, const std::string& name, std::string_view text, mode_t mode, bool durable);
+/// mkdir with exactly this mode, whatever the umask is. True also when a folder of that name is there
+/// already.
+bool makeFolder(int parent, const std::string& name, mode_t mode);
+/// Removes a tree below `parent`, never following a link; as much as permissions allow. Bounded: gives up
+/// after `seconds`. True when nothing is left.
+bool removeTree(int parent, const std::string& name, int seconds = 30);
+
+} // namespace usher

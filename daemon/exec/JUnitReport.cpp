@@ -1,0 +1,141 @@
+#include "exec/JUnitReport.h"
+
+#include <expat.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <memory>
+
+namespace usher {
+
+namespace {
+
+constexpr std::size_t kMaxCases = 10'000;
+constexpr int kMaxDepth = 64;
+constexpr std::size_t kMaxName = 500;
+constexpr std::size_t kMaxMessage = 2'000;
+
+/// At most `limit` bytes, never ending inside a character.
+std::string cut(std::string_view text, std::size_t limit) {
+    if (text.size() <= limit) return std::string(text);
+    while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;
+    return std::string(text.substr(0, limit));
+}
+
+std::int64_t milliseconds(std::string text) {
+    std::erase(text, ','); // 1,234.5 is written by some
+    char* end = nullptr;
+    double seconds = std::strtod(text.c_str(), &end);
+    if (end == text.c_str() || !std::isfinite(seconds) || seconds < 0 || seconds > 1e9) return 0;
+    return std::llround(seconds * 1000);
+}
+
+class Reader {
+public:
+    explicit Reader(std::vector<TestCase>& cases)
+        : _cases(cases), _parser(XML_ParserCreate(nullptr), XML_ParserFree) {
+        XML_SetUserData(_parser.get(), this);
+        XML_SetElementHandler(_parser.get(), &Reader::onStart, &Reader::onEnd);
+        XML_SetCharacterDataHandler(_parser.get(), &Reader::onText);
+        XML_SetStartDoctypeDeclHandler(_parser.get(), &Reader::onDoctype);
+    }
+
+    bool read(std::string_view xml, std::string& problem) {
+        if (xml.size() > (64u << 20)) {
+            problem = "larger than 64 MiB";
+            return false;
+        }
+        auto status = XML_Parse(_parser.get(), xml.data(), static_cast<int>(xml.size()), XML_TRUE);
+        if (status == XML_STATUS_OK) return true;
+        problem = !_problem.empty()
+                      ? _problem
+                      : std::string(XML_ErrorString(XML_GetErrorCode(_parser.get()))) + " in line " +
+                            std::to_string(XML_GetCurrentLineNumber(_parser.get()));
+        return false;
+    }
+
+private:
+    static Reader& self(void* user) { return *static_cast<Reader*>(user); }
+
+    static void onStart(void* user, const XML_Char* name, const XML_Char** attributes) {
+        Reader& r = self(user);
+        if (++r._depth > kMaxDepth) return r.stop("nested deeper than 64 levels");
+        auto attribute = [&](const char* wanted) -> std::string {
+            for (int i = 0; attributes[i]; i += 2)
+                if (std::string_view(attributes[i]) == wanted) return attributes[i + 1];
+            return {};
+        };
+        std::string_view element = name;
+        if (element == "testcase") {
+            if (r._cases.size() >= kMaxCases) return r.stop("more than 10,000 cases");
+            r._cases.push_back(
+                {cut(attribute("name"), kMaxName), "passed", milliseconds(attribute("time")), ""});
+            r._caseDepth = r._depth;
+        } else if (r._caseDepth && r._depth == r._caseDepth + 1) {
+            const char* status = element == "failure"   ? "failed"
+                                 : element == "error"   ? "error"
+                                 : element == "skipped" ? "skipped"
+                                                        : nullptr;
+            if (!status || r._cases.back().status != "passed") return;
+            r._cases.back().status = status;
+            r._cases.back().message = cut(attribute("message"), kMaxMessage);
+            r._takesText = r._cases.back().message.empty();
+        }
+    }
+
+    static void onEnd(void* user, const XML_Char*) {
+        Reader& r = self(user);
+        if (r._depth == r._caseDepth) r._caseDepth = 0;
+        if (r._takesText && r._depth == r._caseDepth + 1) {
+            r._takesText = false;
+            std::size_t first = r._text.find_first_not_of(" \t\r\n"),
+                        last = r._text.find_last_not_of(" \t\r\n");
+            if (first != std::string::npos)
+                r._cases.back().message =
+                    cut(std::string_view(r._text).substr(first, last - first + 1), kMaxMessage);
+            r._text.clear();
+        }
+        --r._depth;
+    }
+
+    static void onText(void* user, const XML_Char* text, int length) {
+        Reader& r = self(user);
+        if (r._takesText && r._text.size() < 2 * kMaxMessage)
+            r._text.append(text, static_cast<std::size_t>(length));
+    }
+
+    static void onDoctype(void* user, const XML_Char*, const XML_Char*, const XML_Char*, int) {
+        self(user).stop("it has a DOCTYPE");
+    }
+
+    void stop(const char* why) {
+        if (_problem.empty()) _problem = why;
+        XML_StopParser(_parser.get(), XML_FALSE);
+    }
+
+    std::vector<TestCase>& _cases;
+    std::unique_ptr<XML_ParserStruct, void (*)(XML_Parser)> _parser;
+    int _depth = 0;
+    int _caseDepth = 0; ///< of the open <testcase>, 0 when there is none
+    bool _takesText = false;
+    std::string _text;
+    std::string _problem;
+};
+
+} // namespace
+
+bool readJUnit(std::string_view xml, std::vector<TestCase>& cases, std::string& problem) {
+    return Reader(cases).read(xml, problem);
+}
+
+Json toJson(const std::vector<TestCase>& cases) {
+    Json json = Json::array();
+    for (const TestCase& one : cases)
+        json.push_back({{"name", one.name},
+                        {"status", one.status},
+                        {"durationMs", one.durationMs},
+                        {"message", one.message}});
+    return json;
+}
+
+} // namespace usher

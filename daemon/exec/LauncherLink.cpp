@@ -1,0 +1,155 @@
+#include "exec/LauncherLink.h"
+
+#include "exec/LeaderProcess.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <stdexcept>
+#include <vector>
+
+namespace usher {
+
+using namespace std::chrono_literals;
+
+UniqueFd spawnLauncher(const ExecSettings& settings, pid_t& pid) {
+    auto [ours, theirs] = packetPair();
+    UniqueFd raised(::fcntl(theirs.get(), F_DUPFD_CLOEXEC, 10)); // so that 3 is not given away by closing it
+    std::vector<std::string> words = {"usher-launcher", "--fd",          "3", "--leader", settings.leaderPath,
+                                      "--runs-dir",     settings.runsDir};
+    if (!settings.configFile.empty()) words.insert(words.end(), {"--config", settings.configFile});
+    std::vector<char*> arguments;
+    for (std::string& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    char* environment[] = {nullptr};
+
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
+    posix_spawn_file_actions_adddup2(&actions, 0, 1);
+    posix_spawn_file_actions_adddup2(&actions, raised.get(), 3);
+    posix_spawn_file_actions_addclosefrom_np(&actions, 4);
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    // A session of its own: Ctrl-C at the daemon's terminal is the daemon's business.
+    posix_spawnattr_setflags(&attributes,
+                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+    int error = ::posix_spawn(&pid, settings.launcherPath.c_str(), &actions, &attributes, arguments.data(),
+                              environment);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    if (error)
+        throw std::runtime_error("cannot start " + settings.launcherPath + ": " + std::strerror(error));
+    return std::move(ours);
+}
+
+LauncherLink::LauncherLink(ExecSettings& settings)
+    : _settings(settings), _connection(std::move(settings.launcher)) {}
+
+LauncherLink::~LauncherLink() {
+    _connection.reset(); // it ends by itself; the wait below is for the ones that did already
+    int status;
+    if (_pid > 0) ::waitpid(_pid, &status, WNOHANG);
+}
+
+void LauncherLink::connect() {
+    if (_settings.launcherSocket.empty()) {
+        int status;
+        if (_pid > 0) ::waitpid(_pid, &status, WNOHANG);
+        _connection = spawnLauncher(_settings, _pid);
+    } else {
+        _connection = connectPackets(_settings.launcherSocket);
+        if (!_connection)
+            throw std::runtime_error("cannot connect to " + _settings.launcherSocket + ": " +
+                                     std::strerror(errno));
+    }
+}
+
+void LauncherLink::open() {
+    if (!_connection) connect();
+    auto until = std::chrono::steady_clock::now() + 10s;
+    while (!_greeted && _connection && std::chrono::steady_clock::now() < until) {
+        pollfd one{_connection.get(), POLLIN, 0};
+        ::poll(&one, 1, 100);
+        receive();
+    }
+    if (!_greeted)
+        throw std::runtime_error("usher-launcher does not answer" +
+                                 (_problem.empty() ? "" : ": " + _problem));
+    if (!_problem.empty()) throw std::runtime_error(_problem);
+}
+
+std::string LauncherLink::problem() const {
+    return _problem.empty() ? std::string("usher-launcher does not answer") : _problem;
+}
+
+void LauncherLink::onHello(const Json& hello) {
+    ++_generation;
+    _greeted = true;
+    _failures = 0;
+    _sandbox = hello.value("sandbox", "");
+    _problem = hello.value("problem", "");
+    std::string profile = hello.value("profile", ""), runs = hello.value("runsDir", "");
+    if (_problem.empty() && profile != _settings.sandbox)
+        _problem = "usher-launcher is configured for sandbox '" + profile + "', the daemon for '" +
+                   _settings.sandbox + "'";
+    if (_problem.empty() && runs != _settings.runsDir)
+        _problem = "usher-launcher is configured for " + runs + ", the daemon for " + _settings.runsDir;
+}
+
+bool LauncherLink::request(const std::string& runId, int attempt, int control) {
+    Json body = {{"op", "start"}, {"run", runId}, {"attempt", attempt}, {"profile", _settings.sandbox}};
+    return ready() && sendPacket(_connection.get(), body, {control});
+}
+
+std::optional<Json> LauncherLink::receive() {
+    Packet packet;
+    while (_connection) {
+        Received what = receivePacket(_connection.get(), packet);
+        if (what == Received::nothing) return std::nullopt;
+        if (what == Received::closed) {
+            lost("usher-launcher ended");
+            return std::nullopt;
+        }
+        if (packet.body.value("op", "") != "hello") return std::move(packet.body);
+        onHello(packet.body);
+    }
+    return std::nullopt;
+}
+
+void LauncherLink::lost(const std::string& why) {
+    _connection.reset();
+    if (_problem.empty()) _problem = why;
+    _greeted = false;
+    ++_generation;
+    _retryAt = std::chrono::steady_clock::now() + std::chrono::milliseconds(50 << std::min(_failures++, 7));
+}
+
+void LauncherLink::tick(Instant now) {
+    if (_connection || !_retryAt || now < *_retryAt) return;
+    _retryAt.reset();
+    _problem.clear();
+    try {
+        connect();
+    } catch (const std::runtime_error& error) {
+        lost(error.what());
+    }
+}
+
+std::optional<Instant> LauncherLink::nextTick() const {
+    return _connection ? std::nullopt : _retryAt;
+}
+
+} // namespace usher

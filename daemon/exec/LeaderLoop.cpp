@@ -1,0 +1,368 @@
+#include "exec/LeaderLoop.h"
+
+#include "exec/Journal.h"
+#include "exec/ProcessTable.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <stdexcept>
+#include <system_error>
+
+namespace usher {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr int kMaxAsks = 3;
+constexpr auto kLauncherWait = 60s; ///< how long a run waits for a launcher before it is an error
+constexpr auto kBirth = 2s;         ///< how long a leader may take from its folder to its identity
+
+} // namespace
+
+LeaderProcess::Loop::Loop(ExecSettings settings, ExecutionListener& listener, const Clock& clock)
+    : _settings(std::move(settings)), _listener(listener), _clock(clock), _launcher(_settings) {
+    _epoll.reset(::epoll_create1(EPOLL_CLOEXEC));
+    _wake.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!_epoll || !_wake) throw std::system_error(errno, std::generic_category(), "executor");
+    _launcher.open();
+    _sandbox = _launcher.sandbox();
+    watch(_wake.get());
+    // Signals are main's business.
+    sigset_t all, before;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    _thread = std::thread([this] { work(); });
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+LeaderProcess::Loop::~Loop() {
+    {
+        Lock lock(_mutex);
+        _stop = true;
+    }
+    std::uint64_t one = 1;
+    [[maybe_unused]] ssize_t n = ::write(_wake.get(), &one, sizeof one);
+    _thread.join();
+}
+
+void LeaderProcess::Loop::post(std::variant<Start, Attach, Cancel> command) {
+    {
+        Lock lock(_mutex);
+        _commands.push_back(std::move(command));
+    }
+    std::uint64_t one = 1;
+    [[maybe_unused]] ssize_t n = ::write(_wake.get(), &one, sizeof one);
+}
+
+void LeaderProcess::Loop::watch(int fd) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.fd = fd;
+    ::epoll_ctl(_epoll.get(), EPOLL_CTL_ADD, fd, &event);
+}
+
+void LeaderProcess::Loop::work() {
+    while (true) {
+        if (int fd = _launcher.descriptor(); fd != _watchedLauncher) {
+            _watchedLauncher = fd;
+            if (fd >= 0) watch(fd);
+        }
+        std::array<epoll_event, 64> events;
+        int count = ::epoll_wait(_epoll.get(), events.data(), static_cast<int>(events.size()), untilNext());
+        {
+            Lock lock(_mutex);
+            if (_stop) return;
+        }
+        for (int i = 0; i < count; ++i) {
+            int fd = events[static_cast<std::size_t>(i)].data.fd;
+            if (fd == _wake.get()) {
+                std::uint64_t value;
+                [[maybe_unused]] ssize_t n = ::read(fd, &value, sizeof value);
+            } else if (fd == _launcher.descriptor()) {
+                onLauncher();
+            } else {
+                for (auto& [id, one] : _runs)
+                    if (one.control.get() == fd) {
+                        onControl(one);
+                        break;
+                    }
+            }
+        }
+        takeCommands();
+        tick();
+    }
+}
+
+void LeaderProcess::Loop::takeCommands() {
+    std::vector<std::variant<Start, Attach, Cancel>> commands;
+    {
+        Lock lock(_mutex);
+        commands.swap(_commands);
+    }
+    for (auto& command : commands) {
+        if (auto* start = std::get_if<Start>(&command)) onStart(std::move(start->run));
+        if (auto* attach = std::get_if<Attach>(&command)) onAttach(std::move(attach->run));
+        if (auto* cancel = std::get_if<Cancel>(&command)) onCancel(cancel->runId);
+    }
+}
+
+LeaderProcess::Loop::Followed* LeaderProcess::Loop::add(ClaimedRun run) {
+    std::string id = run.runId;
+    auto [at, added] = _runs.try_emplace(id, std::move(run), _settings.runsDir);
+    if (!added) return nullptr;
+    at->second.since = _clock.instant();
+    return &at->second;
+}
+
+void LeaderProcess::Loop::onStart(ClaimedRun run) {
+    Followed* one = add(std::move(run));
+    if (!one) return; // asked twice: it runs once
+    if (one->run.cancelRequested) return finishWithout(*one, RunStatus::cancelled, "");
+    try {
+        one->folder.prepare(one->run);
+    } catch (const std::runtime_error& error) {
+        return finishWithout(*one, RunStatus::error, error.what());
+    }
+    ask(*one);
+}
+
+void LeaderProcess::Loop::onAttach(ClaimedRun run) {
+    Followed* one = add(std::move(run));
+    if (!one) return;
+    one->started = one->run.startedAt.has_value();
+    one->cancelled = one->run.cancelRequested;
+    settle(*one);
+}
+
+void LeaderProcess::Loop::onCancel(const std::string& runId) {
+    auto at = _runs.find(runId);
+    if (at == _runs.end()) return;
+    Followed& one = at->second;
+    one.cancelled = true;
+    if (one.state == State::waiting) return finishWithout(one, RunStatus::cancelled, "");
+    if (one.control) sendPacket(one.control.get(), {{"op", "cancel"}});
+}
+
+bool LeaderProcess::Loop::ask(Followed& one) {
+    auto [ours, theirs] = packetPair();
+    if (!_launcher.request(one.run.runId, one.run.attempt, theirs.get())) {
+        if (_clock.instant() - one.since > kLauncherWait) {
+            finishWithout(one, RunStatus::error, "the run could not be started: " + _launcher.problem());
+            return false;
+        }
+        later(one, State::waiting, 100ms);
+        return true;
+    }
+    ++one.asks;
+    one.generation = _launcher.generation();
+    one.state = State::asked;
+    one.nextAt.reset();
+    one.control = std::move(ours);
+    watch(one.control.get());
+    return true;
+}
+
+void LeaderProcess::Loop::onLauncher() {
+    while (auto answer = _launcher.receive()) {
+        if (answer->value("op", "") != "refused") continue;
+        auto at = _runs.find(answer->value("run", ""));
+        if (at == _runs.end() || at->second.state != State::asked) continue;
+        Followed& one = at->second;
+        one.control.reset();
+        if (one.cancelled)
+            finishWithout(one, RunStatus::cancelled, "");
+        else if (!answer->value("retry", false))
+            finishWithout(one, RunStatus::error, "the run could not be started: " + answer->value("why", ""));
+        else {
+            one.asks = 0;
+            later(one, State::waiting, 50ms);
+        }
+    }
+}
+
+void LeaderProcess::Loop::onControl(Followed& one) {
+    bool grew = false, over = false;
+    Packet packet;
+    while (true) {
+        Received what = receivePacket(one.control.get(), packet);
+        if (what == Received::nothing) break;
+        if (what == Received::closed) {
+            over = true;
+            break;
+        }
+        const std::string event = packet.body.value("e", "");
+        if (event == "hello") {
+            one.state = State::following;
+            if (one.cancelled) sendPacket(one.control.get(), {{"op", "cancel"}});
+        } else if (event == "failed") {
+            one.leaderProblem = packet.body.value("why", "");
+            over = true;
+        } else if (event == "done" || event == "duplicate") {
+            over = true;
+        } else if (event == "grew") {
+            grew = true;
+        }
+    }
+    if (over) {
+        one.control.reset();
+        settle(one);
+    } else if (grew) {
+        readJournal(one);
+    }
+}
+
+/// The connection is gone (or there never was one): what does the folder say?
+bool LeaderProcess::Loop::settle(Followed& one) {
+    try {
+        if (one.folder.begun()) readJournal(one);
+        if (auto result = one.folder.result()) {
+            finish(one, std::move(*result));
+            return false;
+        }
+    } catch (const std::runtime_error& error) {
+        finishWithout(one, RunStatus::error, error.what());
+        return false;
+    }
+    if (!one.leaderProblem.empty()) {
+        finishWithout(one, RunStatus::error, one.leaderProblem);
+        return false;
+    }
+    if (!one.folder.begun()) {
+        // The launcher died with the request, or the leader before its first act: nothing has run.
+        if (one.cancelled) {
+            finishWithout(one, RunStatus::cancelled, "");
+            return false;
+        }
+        if (one.asks < kMaxAsks) {
+            later(one, State::waiting, one.asks ? 20ms : 0ms);
+            return true;
+        }
+        finishWithout(one, RunStatus::error, "usher-leader could not be started");
+        return false;
+    }
+    auto identity = one.folder.identity();
+    if (identity && identity->bootId == bootId() && isAlive(identity->pid, identity->startTicks)) {
+        one.control = one.folder.connect();
+        if (!one.control) {
+            later(one, State::lost, 20ms); // it is ending just now
+            return true;
+        }
+        one.state = State::following;
+        one.nextAt.reset();
+        watch(one.control.get());
+        if (one.cancelled) sendPacket(one.control.get(), {{"op", "cancel"}});
+        return readJournal(one);
+    }
+    if (!identity && _clock.instant() - one.since < kBirth) {
+        later(one, State::lost, 20ms);
+        return true;
+    }
+    // Between the first look for a result and the look at the process it may have ended well.
+    if (auto result = one.folder.result())
+        finish(one, std::move(*result));
+    else
+        vanish(one, identity
+                        ? "its leader (pid " + std::to_string(identity->pid) + ") is gone and left no result"
+                        : "its leader is gone and left no trace");
+    return false;
+}
+
+bool LeaderProcess::Loop::readJournal(Followed& one) {
+    UniqueFd folder = one.folder.open();
+    bool grew = false;
+    for (bool more = static_cast<bool>(folder); more;) {
+        auto lines = JournalLines::read(folder.get(), one.journalOffset, 1u << 20);
+        more = !lines.empty();
+        grew = grew || more;
+        for (JournalLines::Line& line : lines) {
+            one.journalOffset = line.end;
+            const std::string type = line.entry.value("t", "");
+            if (type == "state" && line.entry.value("status", "") == "running" && !one.started) {
+                one.started = true;
+                _listener.started(one.run, line.entry.value("sandbox", ""),
+                                  line.entry.value("at", Micros{0}));
+            } else if (type == "test") {
+                for (const TestToRun& test : one.run.tests)
+                    if (test.position == line.entry.value("test", -1)) {
+                        RunTest running = pendingTest(test);
+                        running.status = TestStatus::running;
+                        running.startedAt = line.entry.value("at", Micros{0});
+                        _listener.testChanged(one.run, running);
+                    }
+            } else if (type == "result") {
+                if (auto test = one.folder.testResult(line.entry.value("test", -1)))
+                    _listener.testChanged(one.run, *test);
+            }
+        }
+    }
+    if (grew) _listener.journalGrew(one.run.runId);
+    return true;
+}
+
+void LeaderProcess::Loop::tick() {
+    Instant now = _clock.instant();
+    _launcher.tick(now);
+    std::vector<std::string> due;
+    for (auto& [id, one] : _runs)
+        if (one.nextAt && *one.nextAt <= now) due.push_back(id);
+    for (const std::string& id : due) {
+        auto at = _runs.find(id);
+        if (at == _runs.end()) continue;
+        at->second.nextAt.reset();
+        if (at->second.state == State::waiting)
+            ask(at->second);
+        else
+            settle(at->second);
+    }
+}
+
+int LeaderProcess::Loop::untilNext() const {
+    std::optional<Instant> next = _launcher.nextTick();
+    for (const auto& [id, one] : _runs)
+        if (one.nextAt && (!next || *one.nextAt < *next)) next = one.nextAt;
+    if (!next) return -1;
+    auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - _clock.instant()).count();
+    return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
+}
+
+void LeaderProcess::Loop::later(Followed& one, State state, std::chrono::milliseconds delay) {
+    one.state = state;
+    one.control.reset();
+    one.nextAt = _clock.instant() + delay;
+}
+
+void LeaderProcess::Loop::finish(Followed& one, RunOutcome outcome) {
+    ClaimedRun run = std::move(one.run);
+    outcome.leaseEpoch = run.leaseEpoch;
+    _runs.erase(run.runId);
+    _listener.finished(run, std::move(outcome));
+}
+
+void LeaderProcess::Loop::finishWithout(Followed& one, RunStatus status, const std::string& why) {
+    RunOutcome outcome;
+    outcome.runId = one.run.runId;
+    outcome.attempt = one.run.attempt;
+    outcome.status = status;
+    outcome.sandbox = _sandbox;
+    outcome.startedAt = outcome.completedAt = _clock.now();
+    outcome.errorDetails = why;
+    for (const TestToRun& test : one.run.tests) {
+        outcome.tests.push_back(pendingTest(test));
+        outcome.tests.back().status = TestStatus::skipped;
+    }
+    finish(one, std::move(outcome));
+}
+
+void LeaderProcess::Loop::vanish(Followed& one, const std::string& why) {
+    ClaimedRun run = std::move(one.run);
+    _runs.erase(run.runId);
+    _listener.vanished(run, why);
+}
+
+} // namespace usher

@@ -1,0 +1,104 @@
+#pragma once
+
+#include "base/Clock.h"
+#include "base/Mutex.h"
+#include "base/UniqueFd.h"
+#include "domain/Executor.h"
+#include "exec/AttemptFolder.h"
+#include "exec/LauncherLink.h"
+#include "exec/LeaderProcess.h"
+
+#include <map>
+#include <string>
+#include <thread>
+#include <variant>
+#include <vector>
+
+namespace usher {
+
+// DESIGN. One thread, one epoll set: the launcher, a wake-up, and a control connection for each run. Other
+// threads only queue commands. A run here is
+//   waiting   → not asked for yet: no launcher, or no free uid; tried again at `nextAt`
+//   asked     → the launcher has the leader's end of the connection
+//   following → a leader said hello: its journal is read whenever it says so
+//   lost      → the connection ended: the folder tells what became of it; looked at again at `nextAt`
+// All knowledge comes from the attempt's folder, so it does not matter how often a message or a daemon was
+// lost.
+
+/// The working part of LeaderProcess. start(), attach() and cancel() [any-thread]; the listener is called on
+/// the loop's thread.
+class LeaderProcess::Loop {
+public:
+    Loop(ExecSettings settings, ExecutionListener& listener, const Clock& clock);
+    ~Loop();
+
+    struct Start {
+        ClaimedRun run;
+    };
+    struct Attach {
+        ClaimedRun run;
+    };
+    struct Cancel {
+        std::string runId;
+    };
+    void post(std::variant<Start, Attach, Cancel> command) EXCLUDES(_mutex);
+    const ExecSettings& settings() const { return _settings; }
+    std::string sandbox() const { return _sandbox; }
+
+private:
+    enum class State { waiting, asked, following, lost };
+    struct Followed {
+        Followed(ClaimedRun r, const std::string& runsDir)
+            : run(std::move(r)), folder(runsDir, run.runId, run.attempt) {}
+        ClaimedRun run;
+        AttemptFolder folder;
+        State state = State::waiting;
+        UniqueFd control;
+        std::int64_t journalOffset = 0;
+        bool started = false;
+        bool cancelled = false;
+        int asks = 0;
+        int generation = 0; ///< of the launcher that was asked
+        std::optional<Instant> nextAt;
+        Instant since;
+        std::string leaderProblem;
+    };
+
+    void work();
+    void takeCommands();
+    void onStart(ClaimedRun run);
+    void onAttach(ClaimedRun run);
+    void onCancel(const std::string& runId);
+    void onLauncher();
+    void onControl(Followed& one);
+    /// Each returns false when the run has ended and is no longer followed.
+    bool ask(Followed& one);
+    bool readJournal(Followed& one);
+    bool settle(Followed& one);
+    void tick();
+    int untilNext() const;
+
+    /// Null when it is followed already.
+    Followed* add(ClaimedRun run);
+    void watch(int fd);
+    void finish(Followed& one, RunOutcome outcome);
+    void finishWithout(Followed& one, RunStatus status, const std::string& why);
+    void vanish(Followed& one, const std::string& why);
+    void later(Followed& one, State state, std::chrono::milliseconds delay);
+
+    ExecSettings _settings;
+    ExecutionListener& _listener;
+    const Clock& _clock;
+    LauncherLink _launcher;
+    std::string _sandbox;
+    UniqueFd _epoll, _wake;
+    int _watchedLauncher = -1;
+    std::map<std::string, Followed> _runs; ///< by run id; loop thread only
+
+    Mutex _mutex;
+    std::vector<std::variant<Start, Attach, Cancel>> _commands GUARDED_BY(_mutex);
+    bool _stop GUARDED_BY(_mutex) = false;
+    std::thread _thread;
+};
+
+} // namespace usher

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "exec/ExecConfig.h"
+
+#include <sys/types.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace usher {
+
+/// What the launcher tells a leader, as JSON on descriptor 3. Descriptor 4 is the run's folder, descriptor 5
+/// (may be missing) a connection to the daemon; 0, 1 and 2 are /dev/null; the command line is `usher-leader
+/// RUN ATTEMPT UIDS`, for whoever looks for leaders in /proc.
+struct LeaderOrder {
+    static constexpr int kOrderFd = 3;
+    static constexpr int kFolderFd = 4;
+    static constexpr int kControlFd = 5;
+
+    std::string runId;
+    int attempt = 1;
+    std::string profile;
+    std::vector<uid_t> uids; ///< for the tests; empty: they run as the leader's own user
+    ExecConfig config;
+};
+
+std::string toOrderJson(const LeaderOrder& order);
+/// Throws std::runtime_error.
+LeaderOrder orderFromJson(std::string_view text);
+
+/// "none", "basic (uid, rlimits)", …: what is recorded on the run.
+std::string describeSandbox(const std::string& profile, bool ownUid);
+
+// Exit codes of usher-leader.
+constexpr int kLeaderClean = 0;     ///< nothing of the run is left, neither process nor work folder
+constexpr int kLeaderUnclean = 4;   ///< ended, but something may be left: the launcher looks after it
+constexpr int kLeaderDuplicate = 5; ///< the attempt had been begun before: nothing was done
+
+} // namespace usher

@@ -1,0 +1,58 @@
+#include "exec/LeaderProcess.h"
+
+#include "exec/LeaderLoop.h"
+#include "exec/ProcessTable.h"
+#include "exec/RunFolder.h"
+
+#include <stdexcept>
+#include <thread>
+
+namespace usher {
+
+namespace {
+
+constexpr int kBirthLooks = 50;
+constexpr auto kBirthPause = std::chrono::milliseconds(20);
+
+} // namespace
+
+LeaderProcess::LeaderProcess(ExecSettings settings, ExecutionListener& listener, const Clock& clock) {
+    makeRunsDir(settings.runsDir);
+    if (settings.sandbox != "none")
+        if (std::string why = whyNotReachable(settings.runsDir); !why.empty()) throw std::runtime_error(why);
+    _loop = std::make_unique<Loop>(std::move(settings), listener, clock);
+}
+
+LeaderProcess::~LeaderProcess() = default;
+
+void LeaderProcess::start(const ClaimedRun& run) {
+    _loop->post(Loop::Start{run});
+}
+
+Executor::Recovery LeaderProcess::recover(const ClaimedRun& run) {
+    AttemptFolder folder(_loop->settings().runsDir, run.runId, run.attempt);
+    if (!folder.begun()) return Recovery::neverStarted;
+    for (int look = 0; look < kBirthLooks; ++look) {
+        auto identity = folder.identity();
+        bool alive = identity && identity->bootId == bootId() && isAlive(identity->pid, identity->startTicks);
+        // The result last: a leader that is not alive any more will not write one after this look.
+        if (alive || folder.hasResult()) {
+            _loop->post(Loop::Attach{run});
+            return Recovery::attached;
+        }
+        if (identity) return Recovery::gone;
+        std::this_thread::sleep_for(
+            kBirthPause); // made its folder and nothing more: just born, or dead since
+    }
+    return Recovery::gone;
+}
+
+void LeaderProcess::cancel(const std::string& runId) {
+    _loop->post(Loop::Cancel{runId});
+}
+
+std::string LeaderProcess::sandbox() const {
+    return _loop->sandbox();
+}
+
+} // namespace usher

@@ -1,0 +1,281 @@
+#include "exec/launcher/Launcher.h"
+
+#include "base/Uuid.h"
+#include "exec/Files.h"
+#include "exec/LeaderOrder.h"
+#include "exec/ProcessTable.h"
+#include "exec/Remains.h"
+#include "exec/RunSpec.h"
+#include "exec/Wire.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+namespace usher {
+
+namespace {
+
+void watch(int epoll, int fd) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.fd = fd;
+    ::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+UniqueFd handleOf(pid_t pid) {
+    return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+}
+
+/// Above the numbers that a leader is given its descriptors under, so that none overwrites another.
+UniqueFd raised(int fd) {
+    return UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 10));
+}
+
+/// A file in memory with this text, read from its start.
+UniqueFd textFile(const std::string& text) {
+    UniqueFd fd(::memfd_create("order", MFD_CLOEXEC));
+    if (fd && (!writeAll(fd.get(), text) || ::lseek(fd.get(), 0, SEEK_SET) != 0)) fd.reset();
+    return fd;
+}
+
+std::string joined(const std::vector<uid_t>& uids) {
+    std::string text;
+    for (uid_t uid : uids) text += (text.empty() ? "" : ",") + std::to_string(uid);
+    return text;
+}
+
+} // namespace
+
+Launcher::Launcher(LauncherFacts facts, UniqueFd connection, UniqueFd listener)
+    : _facts(std::move(facts)), _listener(std::move(listener)) {
+    _epoll.reset(::epoll_create1(EPOLL_CLOEXEC));
+    _null.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    _runs.reset(::open(_facts.config.runsDir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!_runs && _facts.problem.empty())
+        _facts.problem = "cannot open " + _facts.config.runsDir + ": " + std::strerror(errno);
+    if (::access(_facts.leaderPath.c_str(), X_OK) != 0 && _facts.problem.empty())
+        _facts.problem = "cannot execute " + _facts.leaderPath + " (as user " + std::to_string(::geteuid()) +
+                         "): " + std::strerror(errno);
+    adopt();
+    if (_listener) watch(_epoll.get(), _listener.get());
+    if (connection) {
+        greet(connection.get());
+        watch(_epoll.get(), connection.get());
+        _connections.push_back(std::move(connection));
+    }
+}
+
+/// Leaders of an earlier launcher go on, and keep their uids. What runs under a test's uid without a leader
+/// is the rest of one that was killed.
+void Launcher::adopt() {
+    const ExecConfig& config = _facts.config;
+    std::vector<uid_t> held;
+    for (FoundLeader& found : findLeaders(::geteuid())) {
+        Leader leader{found.runId, found.attempt, found.uids, handleOf(found.pid), false};
+        if (!leader.handle) continue;
+        held.insert(held.end(), found.uids.begin(), found.uids.end());
+        watch(_epoll.get(), leader.handle.get());
+        _leaders.emplace(found.pid, std::move(leader));
+    }
+    if (!_facts.privileged || config.sandbox == "none") return;
+    for (uid_t uid : uidsInUse(config.firstUid, config.lastUid))
+        if (std::find(held.begin(), held.end(), uid) == held.end()) killUser(uid);
+    _uids = std::make_unique<UidPool>(config.firstUid, config.lastUid, held);
+}
+
+void Launcher::greet(int connection) {
+    sendPacket(connection, {{"op", "hello"},
+                            {"profile", _facts.config.sandbox},
+                            {"sandbox", describeSandbox(_facts.config.sandbox, _uids != nullptr)},
+                            {"runsDir", _facts.config.runsDir},
+                            {"problem", _facts.problem}});
+}
+
+int Launcher::serve() {
+    while (_listener || !_connections.empty()) {
+        int wait = _orphansExpected || !_cleaners.empty() ? 10 : -1;
+        std::array<epoll_event, 32> events;
+        int count = ::epoll_wait(_epoll.get(), events.data(), static_cast<int>(events.size()), wait);
+        for (int i = 0; i < count; ++i) {
+            int fd = events[static_cast<std::size_t>(i)].data.fd;
+            auto leader = std::find_if(_leaders.begin(), _leaders.end(),
+                                       [&](const auto& one) { return one.second.handle.get() == fd; });
+            if (fd == _listener.get())
+                accept();
+            else if (leader != _leaders.end())
+                onLeaderEnd(leader->first);
+            else if (!receive(fd))
+                std::erase_if(_connections, [&](const UniqueFd& one) { return one.get() == fd; });
+        }
+        reapCleaners();
+        if (_orphansExpected) sweepOrphans();
+    }
+    return 0;
+}
+
+void Launcher::accept() {
+    UniqueFd fd(::accept4(_listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!fd || _connections.size() >= 16) return;
+    long peer = peerUid(fd.get());
+    if (peer != 0 && peer != static_cast<long>(::geteuid())) return;
+    greet(fd.get());
+    watch(_epoll.get(), fd.get());
+    _connections.push_back(std::move(fd));
+}
+
+bool Launcher::receive(int connection) {
+    Packet packet;
+    for (int turn = 0; turn < 64; ++turn) {
+        Received what = receivePacket(connection, packet);
+        if (what == Received::nothing) return true;
+        if (what == Received::closed) return false;
+        if (packet.body.value("op", "") != "start") continue;
+        int control = packet.descriptors.empty() ? -1 : packet.descriptors[0].get();
+        sendPacket(connection, start(packet.body, control));
+    }
+    return true;
+}
+
+Json Launcher::start(const Json& request, int control) {
+    std::string run = request.value("run", ""), profile = request.value("profile", "");
+    int attempt = request.value("attempt", 0);
+    auto refused = [&](const std::string& why, bool retry = false) {
+        return Json{{"op", "refused"}, {"run", run}, {"attempt", attempt}, {"why", why}, {"retry", retry}};
+    };
+    if (!_facts.problem.empty()) return refused(_facts.problem);
+    auto uuid = parseUuid(run);
+    if (!uuid || *uuid != run || attempt < 1 || attempt > 1'000'000) return refused("not the name of a run");
+    if (profile != _facts.config.sandbox)
+        return refused("the configured sandbox is '" + _facts.config.sandbox + "', not '" + profile + "'");
+    UniqueFd folder = openBeneath(_runs.get(), run, O_RDONLY | O_DIRECTORY);
+    struct stat st {};
+    if (!folder || ::fstat(folder.get(), &st) != 0 || st.st_uid != ::geteuid())
+        return refused("no folder of ours for this run");
+    std::vector<uid_t> uids;
+    if (_uids) {
+        uids =
+            _uids->take(1); // tests of a run go one after the other: they share a uid as they share a folder
+        if (uids.empty()) return refused("every uid of [exec] uid_range is in use", true);
+    }
+    pid_t pid = spawn(run, attempt, uids, folder.get(), control);
+    if (pid < 0) {
+        std::string why = std::string("cannot start ") + _facts.leaderPath + ": " + std::strerror(errno);
+        bool retry = errno == EAGAIN || errno == ENOMEM;
+        if (_uids) _uids->giveBack(uids);
+        return refused(why, retry);
+    }
+    Leader leader{run, attempt, uids, handleOf(pid), true};
+    watch(_epoll.get(), leader.handle.get());
+    _leaders.emplace(pid, std::move(leader));
+    return {{"op", "started"}, {"run", run}, {"attempt", attempt}, {"pid", pid}};
+}
+
+pid_t Launcher::spawn(const std::string& runId, int attempt, const std::vector<uid_t>& uids, int folder,
+                      int control) {
+    UniqueFd order = textFile(toOrderJson({runId, attempt, _facts.config.sandbox, uids, _facts.config}));
+    UniqueFd from[] = {raised(order.get()), raised(folder), control >= 0 ? raised(control) : UniqueFd()};
+    if (!from[0] || !from[1]) return -1;
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    for (int fd = 0; fd < 3; ++fd) posix_spawn_file_actions_adddup2(&actions, _null.get(), fd);
+    posix_spawn_file_actions_adddup2(&actions, from[0].get(), LeaderOrder::kOrderFd);
+    posix_spawn_file_actions_adddup2(&actions, from[1].get(), LeaderOrder::kFolderFd);
+    if (from[2]) posix_spawn_file_actions_adddup2(&actions, from[2].get(), LeaderOrder::kControlFd);
+    posix_spawn_file_actions_addclosefrom_np(&actions,
+                                             from[2] ? LeaderOrder::kControlFd + 1 : LeaderOrder::kControlFd);
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setflags(&attributes,
+                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+
+    std::string name = "usher-leader", number = std::to_string(attempt), users = joined(uids);
+    char* arguments[] = {name.data(), const_cast<char*>(runId.c_str()), number.data(), users.data(), nullptr};
+    char* environment[] = {nullptr};
+    pid_t pid = -1;
+    int error = ::posix_spawn(&pid, _facts.leaderPath.c_str(), &actions, &attributes, arguments, environment);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    errno = error;
+    return error ? -1 : pid;
+}
+
+void Launcher::onLeaderEnd(pid_t pid) {
+    auto at = _leaders.find(pid);
+    Leader leader = std::move(at->second);
+    _leaders.erase(at);
+    int status = 0;
+    bool clean = false;
+    if (leader.ours && ::waitpid(pid, &status, 0) == pid)
+        clean = WIFEXITED(status) &&
+                (WEXITSTATUS(status) == kLeaderClean || WEXITSTATUS(status) == kLeaderDuplicate);
+    if (clean) {
+        if (_uids) _uids->giveBack(leader.uids);
+    } else {
+        _orphansExpected = true;
+        cleanUpBehind(leader);
+    }
+}
+
+void Launcher::cleanUpBehind(const Leader& leader) {
+    pid_t child = ::fork();
+    if (child == 0) {
+        for (uid_t uid : leader.uids) killUser(uid);
+        std::string path = leader.runId + "/" + attemptFolder(leader.attempt);
+        if (UniqueFd attempt = openBeneath(_runs.get(), path, O_RDONLY | O_DIRECTORY)) {
+            UniqueFd box = openBeneath(attempt.get(), "box", O_RDONLY | O_DIRECTORY);
+            for (uid_t uid : leader.uids)
+                if (box) emptyAsUser(box.get(), uid);
+            removeTree(attempt.get(), "box");
+        }
+        ::_exit(0);
+    }
+    if (child > 0)
+        _cleaners.emplace(child, leader.uids);
+    else if (_uids)
+        _uids->giveBack(leader.uids); // /proc is looked at before they are used again
+}
+
+void Launcher::reapCleaners() {
+    for (auto at = _cleaners.begin(); at != _cleaners.end();) {
+        int status;
+        if (::waitpid(at->first, &status, WNOHANG) == 0) {
+            ++at;
+            continue;
+        }
+        if (_uids) _uids->giveBack(at->second);
+        at = _cleaners.erase(at);
+    }
+}
+
+/// A killed leader's processes become our children, because we are a child subreaper: nobody else cares for
+/// them.
+void Launcher::sweepOrphans() {
+    _orphansExpected = false;
+    for (pid_t child : childrenOf(::getpid())) {
+        if (_leaders.count(child) || _cleaners.count(child)) continue;
+        ::kill(child, SIGKILL);
+        int status;
+        ::waitpid(child, &status, WNOHANG);
+        _orphansExpected = true; // its children come next
+    }
+}
+
+} // namespace usher

@@ -1,0 +1,69 @@
+#pragma once
+
+#include "base/Json.h"
+#include "base/UniqueFd.h"
+#include "exec/ExecConfig.h"
+#include "exec/launcher/UidPool.h"
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace usher {
+
+/// What main() of usher-launcher found out before it gave its privileges away.
+struct LauncherFacts {
+    ExecConfig config;
+    std::string leaderPath;
+    bool privileged = false; ///< setuid, setgid and kill are ours
+    std::string problem;     ///< why nothing can be started; told to whoever connects
+};
+
+/// Starts leaders on request and looks after what they leave. One thread, one loop.
+///   {"op":"start","run":UUID,"attempt":N,"profile":P} and a connection for the leader as a descriptor
+///   → {"op":"started","run":…,"attempt":…,"pid":…} |
+///   {"op":"refused","run":…,"attempt":…,"why":…,"retry":bool}
+/// A connection begins with {"op":"hello","profile":…,"sandbox":…,"problem":…}. A request names a run below
+/// the runs folder; what is executed, as whom and with which limits comes from the configuration alone.
+class Launcher {
+public:
+    /// `connection` or `listener`, the other one empty. Without a listener the launcher ends with its
+    /// connection.
+    Launcher(LauncherFacts facts, UniqueFd connection, UniqueFd listener);
+    /// Until the connection closes. The worker's exit code.
+    int serve();
+
+private:
+    struct Leader {
+        std::string runId;
+        int attempt = 0;
+        std::vector<uid_t> uids;
+        UniqueFd handle; ///< pidfd
+        bool ours = true;
+    };
+
+    void adopt();
+    void greet(int connection);
+    void accept();
+    /// False: the connection is to be closed.
+    bool receive(int connection);
+    Json start(const Json& request, int control);
+    pid_t spawn(const std::string& runId, int attempt, const std::vector<uid_t>& uids, int folder,
+                int control);
+    void onLeaderEnd(pid_t pid);
+    void cleanUpBehind(const Leader& leader);
+    void reapCleaners();
+    void sweepOrphans();
+
+    LauncherFacts _facts;
+    std::vector<UniqueFd> _connections;
+    UniqueFd _listener, _runs, _null, _epoll;
+    std::unique_ptr<UidPool> _uids;
+    std::map<pid_t, Leader> _leaders;
+    std::map<pid_t, std::vector<uid_t>> _cleaners; ///< child processes, and the uids that are free after them
+    bool _orphansExpected = false;
+};
+
+} // namespace usher

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <deque>
+#include <set>
+#include <vector>
+
+namespace usher {
+
+/// The uids that tests run under. One that was given back is given out again only after /proc showed no
+/// process with it; the look at /proc is taken when the rest runs out, so that its price is shared by many.
+/// Belongs to the launcher's loop.
+class UidPool {
+public:
+    /// `held`: uids that leaders of an earlier launcher still use.
+    UidPool(uid_t first, uid_t last, const std::vector<uid_t>& held);
+
+    /// Nothing when fewer than `count` are free.
+    std::vector<uid_t> take(std::size_t count);
+    void giveBack(const std::vector<uid_t>& uids);
+
+private:
+    void check();
+
+    uid_t _first;
+    uid_t _last;
+    std::deque<uid_t> _free;
+    std::set<uid_t> _unchecked;
+};
+
+} // namespace usher

@@ -1,0 +1,76 @@
+#include "exec/leader/Box.h"
+
+#include "exec/Files.h"
+#include "exec/Remains.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace usher {
+
+Box::Box(int attemptFolder, std::string attemptPath, std::optional<uid_t> uid)
+    : _attempt(attemptFolder), _path(std::move(attemptPath) + "/box"), _uid(uid) {}
+
+bool Box::share(int fd, mode_t shared, mode_t alone, const std::string& name, std::string& problem) const {
+    // The owner may give a file to a group it is in; changing the owner would need one more capability.
+    if (_uid && ::fchown(fd, static_cast<uid_t>(-1), static_cast<gid_t>(*_uid)) != 0) {
+        problem = "cannot give " + name + " to group " + std::to_string(*_uid) + ": " + std::strerror(errno);
+        return false;
+    }
+    if (::fchmod(fd, _uid ? shared : alone) == 0) return true;
+    problem = "cannot set the mode of " + name + ": " + std::strerror(errno);
+    return false;
+}
+
+bool Box::create(std::string& problem) {
+    if (::mkdirat(_attempt, "box", 0700) == 0) _folder = openBeneath(_attempt, "box", O_RDONLY | O_DIRECTORY);
+    if (!_folder) {
+        problem = "cannot make " + _path + ": " + std::strerror(errno);
+        return false;
+    }
+    return share(_folder.get(), 0750, 0700, _path, problem) && makeShared("work", problem) &&
+           makeShared("home", problem) && makeShared("tmp", problem);
+}
+
+bool Box::makeShared(const std::string& name, std::string& problem) {
+    UniqueFd fd;
+    if (::mkdirat(_folder.get(), name.c_str(), 0700) == 0)
+        fd = openBeneath(_folder.get(), name, O_RDONLY | O_DIRECTORY);
+    if (!fd) {
+        problem = "cannot make " + path(name) + ": " + std::strerror(errno);
+        return false;
+    }
+    return share(fd.get(), 03770, 0700, path(name), problem);
+}
+
+bool Box::makeTestFolders(int position, std::string& problem) {
+    return makeShared("artifacts-" + std::to_string(position), problem) &&
+           makeShared("results-" + std::to_string(position), problem);
+}
+
+bool Box::writeScript(const std::string& name, std::string_view text, std::string& problem) {
+    UniqueFd fd = openBeneath(_folder.get(), "work/" + name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    if (fd && writeAll(fd.get(), text)) return share(fd.get(), 0640, 0600, path("work/" + name), problem);
+    problem = "cannot write " + path("work/" + name) + ": " + std::strerror(errno);
+    return false;
+}
+
+bool Box::isEmpty(const std::string& inside) const {
+    UniqueFd fd = openBeneath(_folder.get(), inside, O_RDONLY | O_DIRECTORY);
+    return !fd || namesIn(fd.get()).empty();
+}
+
+bool Box::remove() {
+    if (!_folder) return true;
+    // Most tests leave nothing: then no process is needed to clean up behind another uid.
+    if (removeTree(_attempt, "box", 30)) return true;
+    if (!_uid) return false;
+    emptyAsUser(_folder.get(), *_uid);
+    return removeTree(_attempt, "box", 30);
+}
+
+} // namespace usher

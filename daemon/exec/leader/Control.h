@@ -1,0 +1,38 @@
+#pragma once
+
+#include "base/Json.h"
+#include "base/UniqueFd.h"
+
+#include <string>
+#include <vector>
+
+namespace usher {
+
+/// The leader's side of its control connections: the one it was born with, and any that a restarted daemon
+/// makes to `control.sock` in the attempt's folder. Only our own user and root are listened to. Belongs to
+/// the leader's loop.
+class Control {
+public:
+    /// `first` may be empty.
+    explicit Control(UniqueFd first);
+    /// Binds control.sock in the current folder. False with errno.
+    bool listen();
+    void accept();
+    /// Everybody hears it; who does not read misses it and looks at the files.
+    void tell(const Json& message);
+    /// Reads from one connection; operations that were asked for. A closed one is dropped.
+    std::vector<std::string> receive(int connection);
+    void closeAll();
+
+    int listener() const { return _listener.get(); }
+    std::vector<int> connections() const;
+    /// Said to each new connection.
+    void setGreeting(Json greeting) { _greeting = std::move(greeting); }
+
+private:
+    UniqueFd _listener;
+    std::vector<UniqueFd> _connections;
+    Json _greeting;
+};
+
+} // namespace usher

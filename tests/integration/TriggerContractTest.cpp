@@ -1,0 +1,315 @@
+#include "World.h"
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include <set>
+#include <thread>
+
+using namespace usher;
+using namespace usher::test;
+
+/// Every row of the trigger's table, over HTTP, on the database that the environment names.
+class TriggerContractTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(TriggerContractTest);
+    CPPUNIT_TEST(anAcceptedTriggerAnswers202AndRuns);
+    CPPUNIT_TEST(refusalsComeInTheDocumentedOrder);
+    CPPUNIT_TEST(credentialsOfEveryShape);
+    CPPUNIT_TEST(rateLimitIsExactAndSaidInHeaders);
+    CPPUNIT_TEST(usesRunOut);
+    CPPUNIT_TEST(refusedTriggersSpendNothing);
+    CPPUNIT_TEST(bodiesAreJudgedStrictly);
+    CPPUNIT_TEST(aFullQueueAnswers429);
+    CPPUNIT_TEST(idempotencyHoldsForReplaysAndMismatches);
+    CPPUNIT_TEST(aThousandParallelRequestsMakeOneRun);
+    CPPUNIT_TEST(waitAnswersWithTheEndedRun);
+    CPPUNIT_TEST(aRevokedKeyIsDeadAtOnce);
+    CPPUNIT_TEST_SUITE_END();
+
+    static std::unique_ptr<World> _world;
+
+    static World& world() {
+        if (!_world) _world = std::make_unique<World>();
+        return *_world;
+    }
+    static void expect(const Answer& answer, int status, const std::string& title, const std::string& code) {
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, status, answer.status);
+        Json body = answer.json();
+        CPPUNIT_ASSERT_EQUAL(title, body.at("error").get<std::string>());
+        CPPUNIT_ASSERT_EQUAL(code, body.at("code").get<std::string>());
+        CPPUNIT_ASSERT(!body.at("message").get<std::string>().empty());
+        CPPUNIT_ASSERT_EQUAL(answer.field("x-request-id"), body.at("requestId").get<std::string>());
+        if (status == 401) CPPUNIT_ASSERT(answer.field("www-authenticate").starts_with("Bearer"));
+        if (status == 429 || status == 503) CPPUNIT_ASSERT(!answer.field("retry-after").empty());
+    }
+    static std::size_t runsOf(const std::string& job) {
+        return world().admin("GET", "/api/runs?limit=200&jobId=" + job).json().at("runs").size();
+    }
+
+    void anAcceptedTriggerAnswers202AndRuns() {
+        World& w = world();
+        std::string job = w.createJob({"echo hello from $USHER_JOB_ID", "echo second; exit 3"}, {{"name", "demo"}});
+        auto key = w.createKey(job, {{"name", "ci"}});
+        Answer answer = w.trigger(job, key.key);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 202, answer.status);
+        Json body = answer.json(), data = body.at("data");
+        CPPUNIT_ASSERT(body.at("success").get<bool>());
+        CPPUNIT_ASSERT_EQUAL(std::string("Job triggered successfully"), body.at("message").get<std::string>());
+        CPPUNIT_ASSERT_EQUAL(job, data.at("jobId").get<std::string>());
+        CPPUNIT_ASSERT_EQUAL(std::string("demo"), data.at("jobName").get<std::string>());
+        CPPUNIT_ASSERT_EQUAL(std::string("queued"), data.at("status").get<std::string>());
+        CPPUNIT_ASSERT(data.at("position").get<int>() >= 1);
+        CPPUNIT_ASSERT_EQUAL(2, data.at("testCount").get<int>());
+        CPPUNIT_ASSERT_EQUAL(std::string("ci"), data.at("triggeredBy").get<std::string>());
+        std::string run = data.at("runId").get<std::string>();
+        CPPUNIT_ASSERT_EQUAL("/api/runs/" + run, answer.field("location"));
+        Json ended = w.finished(run);
+        CPPUNIT_ASSERT_EQUAL(std::string("failed"), ended.at("status").get<std::string>());
+        CPPUNIT_ASSERT_EQUAL(std::string("passed"), ended.at("tests")[0].at("status").get<std::string>());
+        CPPUNIT_ASSERT_EQUAL(std::string("failed"), ended.at("tests")[1].at("status").get<std::string>());
+        CPPUNIT_ASSERT_EQUAL(3, ended.at("tests")[1].at("exitCode").get<int>());
+        Answer log = w.admin("GET", "/api/runs/" + run + "/log?test=0");
+        CPPUNIT_ASSERT_EQUAL("hello from " + job + "\n", log.body);
+    }
+
+    void refusalsComeInTheDocumentedOrder() {
+        World& w = world();
+        std::string job = w.createJob({"true"}), other = w.createJob({"true"}), empty = w.createJob({});
+        auto key = w.createKey(job);
+        expect(w.trigger("not-a-uuid", key.key), 400, "Invalid job ID format", "INVALID_JOB_ID");
+        expect(w.trigger("not-a-uuid", ""), 400, "Invalid job ID format", "INVALID_JOB_ID");
+        expect(w.trigger(job, ""), 401, "API key required", "API_KEY_REQUIRED");
+        expect(w.trigger(job, "short"), 401, "Invalid API key format", "INVALID_API_KEY_FORMAT");
+        expect(w.trigger(job, "job_" + std::string(60, 'x')), 401, "Invalid API key", "INVALID_API_KEY");
+        expect(w.trigger(other, key.key), 403, "API key not authorized for this job", "API_KEY_NOT_AUTHORIZED");
+        expect(w.trigger("00000000-0000-4000-8000-000000000000", key.key), 403, "API key not authorized for this job",
+               "API_KEY_NOT_AUTHORIZED");
+        auto emptyKey = w.createKey(empty);
+        expect(w.trigger(empty, emptyKey.key), 409, "No tests found for job", "JOB_EMPTY");
+        expect(w.trigger(empty, emptyKey.key, "{"), 409, "No tests found for job", "JOB_EMPTY");
+        w.admin("PATCH", "/api/jobs/" + job, {{"paused", true}});
+        expect(w.trigger(job, key.key), 409, "Job not available", "JOB_PAUSED");
+        w.admin("PATCH", "/api/jobs/" + job, {{"paused", false}});
+        w.admin("PATCH", "/api/jobs/" + job + "/api-keys/" + key.id, {{"allowedAddresses", {"203.0.113.0/24"}}});
+        expect(w.trigger(job, key.key), 403, "Address not allowed", "ADDRESS_NOT_ALLOWED");
+        w.admin("PATCH", "/api/jobs/" + job + "/api-keys/" + key.id, {{"enabled", false}});
+        expect(w.trigger(job, key.key), 401, "API key disabled", "API_KEY_DISABLED");
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, runsOf(job));
+        // Expired: the time is moved from outside, the API does not let a key begin expired.
+        auto old = w.createKey(job);
+        std::string past = w.postgres() ? "now() - interval '1 hour'" : "'2020-01-01T00:00:00.000Z'";
+        auto type = w.postgres() ? std::string() : w.sql("SELECT typeof(created_at) FROM apikey LIMIT 1")[0][0];
+        if (type == "integer") past = "1577836800000000";
+        w.sql("UPDATE apikey SET expires_at = " + past + " WHERE id = '" + old.id + "'");
+        expect(w.trigger(job, old.key), 401, "API key expired", "API_KEY_EXPIRED");
+        // A deleted job takes its keys along.
+        w.admin("DELETE", "/api/jobs/" + job);
+        expect(w.trigger(job, old.key), 401, "Invalid API key", "INVALID_API_KEY");
+    }
+
+    void credentialsOfEveryShape() {
+        World& w = world();
+        std::string job = w.createJob({"true"});
+        auto key = w.createKey(job);
+        CPPUNIT_ASSERT_EQUAL(202, w.trigger(job, "", "", {{"X-Api-Key", key.key}}).status);
+        CPPUNIT_ASSERT_EQUAL(202, w.trigger(job, "", "", {{"Authorization", "bEaReR " + key.key}}).status);
+        CPPUNIT_ASSERT_EQUAL(202, w.trigger(job, key.key, "", {{"X-Api-Key", key.key}}).status);
+        CPPUNIT_ASSERT_EQUAL(400, w.trigger(job, key.key, "", {{"X-Api-Key", key.key + "x"}}).status);
+        CPPUNIT_ASSERT_EQUAL(401, w.trigger(job, "", "", {{"Authorization", "Basic " + key.key}}).status);
+        std::string upper = job;
+        for (char& c : upper) c = static_cast<char>(std::toupper(c));
+        CPPUNIT_ASSERT_EQUAL(202, w.trigger(upper, key.key).status);
+    }
+
+    void rateLimitIsExactAndSaidInHeaders() {
+        World& w = world();
+        std::string job = w.createJob({"true"});
+        auto key = w.createKey(job, {{"rateLimit", {{"max", 10}, {"windowSeconds", 3600}}}});
+        std::atomic<int> accepted{0}, limited{0}, other{0};
+        std::vector<std::thread> threads;
+        for (int t = 0; t < 8; ++t)
+            threads.emplace_back([&] {
+                Http http(w.port());
+                for (int i = 0; i < 5; ++i) {
+                    Answer a = http.request("POST", "/api/jobs/" + job + "/trigger", {{"X-Api-Key", key.key}});
+                    ++(a.status == 202 ? accepted : a.status == 429 ? limited : other);
+                }
+            });
+        for (auto& thread : threads) thread.join();
+        CPPUNIT_ASSERT_EQUAL(10, accepted.load());
+        CPPUNIT_ASSERT_EQUAL(30, limited.load());
+        Answer answer = w.trigger(job, key.key);
+        expect(answer, 429, "Rate limit exceeded", "RATE_LIMITED");
+        CPPUNIT_ASSERT_EQUAL(10, answer.json().at("limit").get<int>());
+        CPPUNIT_ASSERT_EQUAL(0, answer.json().at("remaining").get<int>());
+        CPPUNIT_ASSERT(!answer.json().at("resetAt").get<std::string>().empty());
+        CPPUNIT_ASSERT_EQUAL(std::string("10"), answer.field("ratelimit-limit"));
+        CPPUNIT_ASSERT_EQUAL(std::string("0"), answer.field("x-ratelimit-remaining"));
+        CPPUNIT_ASSERT(!answer.field("ratelimit-reset").empty());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{10}, runsOf(job));
+    }
+
+    void usesRunOut() {
+        World& w = world();
+        std::string job = w.createJob({"true"});
+        auto key = w.createKey(job, {{"remaining", 2}, {"rateLimit", nullptr}});
+        CPPUNIT_ASSERT_EQUAL(202, w.trigger(job, key.key).status);
+        CPPUNIT_ASSERT_EQUAL(202, w.trigger(job, key.key).status);
+        expect(w.trigger(job, key.key), 429, "Usage limit reached", "USAGE_EXCEEDED");
+    }
+
+    void refusedTriggersSpendNothing() {
+        World& w = world();
+        std::string job = w.createJob({"true"}, {{"paused", true}});
+        auto key = w.createKey(job, {{"remaining", 1}, {"rateLimit", {{"max", 1}, {"windowSeconds", 3600}}}});
+        for (int i = 0; i < 5; ++i) CPPUNIT_ASSERT_EQUAL(409, w.trigger(job, key.key).status);
+        w.admin("PATCH", "/api/jobs/" + job, {{"paused", false}});
+        for (int i = 0; i < 5; ++i) CPPUNIT_ASSERT_EQUAL(400, w.trigger(job, key.key, "{\"x\":1}").status);
+        Answer answer = w.trigger(job, key.key);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 202, answer.status);
+        CPPUNIT_ASSERT_EQUAL(429, w.trigger(job, key.key).status);
+    }
+
+    void bodiesAreJudgedStrictly() {
+        World& w = world();
+        std::string job = w.createJob(
+            {"echo \"$TARGET $MODE\""},
+            {{"parameters", {{{"name", "TARGET"}, {"required", true}, {"pattern", "[a-z]+"}},
+                             {{"name", "MODE"}, {"default", "fast"}}}}});
+        auto key = w.createKey(job, {{"rateLimit", nullptr}});
+        for (const char* body : {"{", "[]", "\"x\"", R"({"parameters":{"TARGET":1}})", R"({"parameters":{}})", "{}",
+                                 R"({"parameters":{"TARGET":"UP"}})", R"({"parameters":{"TARGET":"a","X":"b"}})",
+                                 R"({"parameters":{"TARGET":"a"},"more":1})",
+                                 R"({"parameters":{"TARGET":"a","TARGET":"b"}})"}) {
+            Answer answer = w.trigger(job, key.key, body);
+            expect(answer, 400, "Invalid request body", "INVALID_BODY");
+            CPPUNIT_ASSERT(!answer.json().at("details").empty());
+        }
+        CPPUNIT_ASSERT_EQUAL(415, w.trigger(job, key.key, "TARGET=a", {{"Content-Type", "text/plain"}}).status);
+        CPPUNIT_ASSERT_EQUAL(413, w.trigger(job, key.key, std::string(65 * 1024, ' ')).status);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{0}, runsOf(job));
+        Answer good = w.trigger(job, key.key, R"({"parameters":{"TARGET":"abc"}})");
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(good.body, 202, good.status);
+        std::string run = good.json().at("data").at("runId").get<std::string>();
+        w.finished(run);
+        CPPUNIT_ASSERT_EQUAL(std::string("abc fast\n"), w.admin("GET", "/api/runs/" + run + "/log").body);
+    }
+
+    void aFullQueueAnswers429() {
+        World w("capacity = 0\n[queue]\nlimit = 8\n");
+        std::string job = w.createJob({"true"}, {{"queueLimit", 5}}), other = w.createJob({"true"});
+        auto key = w.createKey(job, {{"rateLimit", nullptr}}), otherKey = w.createKey(other, {{"rateLimit", nullptr}});
+        for (int i = 0; i < 5; ++i) {
+            Answer answer = w.trigger(job, key.key);
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 202, answer.status);
+            CPPUNIT_ASSERT_EQUAL(i + 1, answer.json().at("data").at("position").get<int>());
+        }
+        expect(w.trigger(job, key.key), 429, "Queue capacity limit reached", "QUEUE_FULL");
+        for (int i = 0; i < 3; ++i) CPPUNIT_ASSERT_EQUAL(202, w.trigger(other, otherKey.key).status);
+        expect(w.trigger(other, otherKey.key), 429, "Queue capacity limit reached", "QUEUE_FULL");
+        std::string queued = w.admin("GET", "/api/runs?status=queued&jobId=" + job).json()["runs"][0]["id"];
+        CPPUNIT_ASSERT_EQUAL(200, w.admin("POST", "/api/runs/" + queued + "/cancel").status);
+        CPPUNIT_ASSERT_EQUAL(202, w.trigger(job, key.key).status);
+    }
+
+    void idempotencyHoldsForReplaysAndMismatches() {
+        World& w = world();
+        std::string job = w.createJob({"true"});
+        auto key = w.createKey(job, {{"remaining", 1}, {"rateLimit", nullptr}});
+        Answer first = w.trigger(job, key.key, "{}", {{"Idempotency-Key", "deploy-1"}});
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(first.body, 202, first.status);
+        CPPUNIT_ASSERT_EQUAL(std::string(), first.field("idempotent-replayed"));
+        // The key is used up; the replay is answered all the same, and equally.
+        Answer again = w.trigger(job, key.key, "{}", {{"Idempotency-Key", "deploy-1"}});
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(again.body, 202, again.status);
+        CPPUNIT_ASSERT_EQUAL(std::string("true"), again.field("idempotent-replayed"));
+        CPPUNIT_ASSERT_EQUAL(first.body, again.body);
+        expect(w.trigger(job, key.key, "{ }", {{"Idempotency-Key", "deploy-1"}}), 422, "Idempotency mismatch",
+               "IDEMPOTENCY_MISMATCH");
+        expect(w.trigger(job, key.key, "{}", {{"Idempotency-Key", "deploy-2"}}), 429, "Usage limit reached",
+               "USAGE_EXCEEDED");
+        auto fresh = w.createKey(job);
+        CPPUNIT_ASSERT_EQUAL(
+            400, w.trigger(job, fresh.key, R"({"idempotencyKey":"a"})", {{"Idempotency-Key", "b"}}).status);
+        CPPUNIT_ASSERT_EQUAL(
+            202, w.trigger(job, fresh.key, R"({"idempotencyKey":"a"})", {{"Idempotency-Key", "a"}}).status);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, runsOf(job));
+    }
+
+    void aThousandParallelRequestsMakeOneRun() {
+        World& w = world();
+        std::string job = w.createJob({"true"});
+        auto key = w.createKey(job, {{"remaining", 1}, {"rateLimit", {{"max", 1}, {"windowSeconds", 60}}}});
+        std::mutex mutex;
+        std::set<std::string> bodies;
+        std::atomic<int> good{0};
+        std::vector<std::thread> threads;
+        for (int t = 0; t < 50; ++t)
+            threads.emplace_back([&] {
+                Http http(w.port());
+                for (int i = 0; i < 20; ++i) {
+                    Answer a = http.request("POST", "/api/jobs/" + job + "/trigger",
+                                            {{"X-Api-Key", key.key}, {"Idempotency-Key", "one"}}, "{}");
+                    good += a.status == 202;
+                    std::lock_guard lock(mutex);
+                    bodies.insert(a.body);
+                }
+            });
+        for (auto& thread : threads) thread.join();
+        CPPUNIT_ASSERT_EQUAL(1000, good.load());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, bodies.size());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, runsOf(job));
+    }
+
+    void waitAnswersWithTheEndedRun() {
+        World& w = world();
+        std::string job = w.createJob({"exit 0"}), slow = w.createJob({"sleep 5"});
+        auto key = w.createKey(job), slowKey = w.createKey(slow);
+        Answer answer = w.trigger(job + "", key.key);
+        Http http(w.port());
+        Answer waited = http.request("POST", "/api/jobs/" + job + "/trigger?wait=20", {{"X-Api-Key", key.key}});
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(waited.body, 200, waited.status);
+        CPPUNIT_ASSERT_EQUAL(std::string("passed"), waited.json().at("status").get<std::string>());
+        Answer early = http.request("POST", "/api/jobs/" + slow + "/trigger?wait=1", {{"X-Api-Key", slowKey.key}});
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(early.body, 202, early.status);
+        w.admin("POST", "/api/runs/" + early.json()["data"]["runId"].get<std::string>() + "/cancel");
+        CPPUNIT_ASSERT_EQUAL(
+            400, http.request("POST", "/api/jobs/" + job + "/trigger?wait=301", {{"X-Api-Key", key.key}}).status);
+    }
+
+    void aRevokedKeyIsDeadAtOnce() {
+        World& w = world();
+        std::string job = w.createJob({"true"}, {{"queueLimit", 100'000}});
+        auto key = w.createKey(job, {{"rateLimit", nullptr}});
+        std::string path = "/api/jobs/" + job + "/api-keys/" + key.id;
+        std::atomic<bool> revoked{false}, stop{false};
+        std::atomic<int> wrong{0}, accepted{0};
+        std::vector<std::thread> threads;
+        for (int t = 0; t < 4; ++t)
+            threads.emplace_back([&] {
+                Http http(w.port());
+                while (!stop) {
+                    bool before = revoked; // read before the request begins
+                    Answer a = http.request("POST", "/api/jobs/" + job + "/trigger", {{"X-Api-Key", key.key}});
+                    accepted += a.status == 202;
+                    if (before && a.status == 202) ++wrong;
+                }
+            });
+        for (int round = 0; round < 20; ++round) {
+            CPPUNIT_ASSERT_EQUAL(200, w.admin("PATCH", path, {{"enabled", false}}).status);
+            revoked = true;
+            for (int i = 0; i < 5; ++i) CPPUNIT_ASSERT_EQUAL(401, w.trigger(job, key.key).status);
+            revoked = false;
+            CPPUNIT_ASSERT_EQUAL(200, w.admin("PATCH", path, {{"enabled", true}}).status);
+        }
+        stop = true;
+        for (auto& thread : threads) thread.join();
+        CPPUNIT_ASSERT(accepted > 0);
+        CPPUNIT_ASSERT_EQUAL(0, wrong.load());
+        w.admin("PATCH", "/api/jobs/" + job, {{"paused", true}});
+    }
+
+public:
+    static void dropWorld() { _world.reset(); }
+};
+std::unique_ptr<World> TriggerContractTest::_world;
+CPPUNIT_TEST_SUITE_REGISTRATION(TriggerContractTest);
