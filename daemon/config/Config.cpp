@@ -256,7 +256,8 @@ ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults)
     reader.integer("queue", "limit", config.queueLimit, 1, 100'000'000);
     reader.choice("log", "level", config.logLevel, {"error", "warning", "information", "debug"});
     // Read by the launcher, which has its own word on them; or by what is still to come.
-    for (const char* key : {"uid_range", "output_cap_bytes", "cancel_grace_seconds"})
+    for (const char* key : {"uid_range", "output_cap_bytes", "cancel_grace_seconds", "memory_limit_bytes",
+                            "file_limit_bytes", "artifact_cap_bytes", "artifact_cap_files", "exec_allow"})
         reader.text("exec", key, ignored);
     reader.text("cluster", "address", ignored);
     reader.text("cluster", "secret_file", ignored);
