@@ -41,8 +41,9 @@ struct Adapter {
     struct Cancels<T, std::enable_if_t<std::is_same<decltype(&T::cancel), decltype(&Plugin::cancel)>::value>>
         : std::false_type {};
 
-    static P& of(void* self) noexcept { return *static_cast<P*>(self); }
-    static const Host& hostOf(void* self) noexcept { return static_cast<Plugin&>(of(self))._host; }
+    // As the base: what a class overrides in its private part is called all the same.
+    static Plugin& of(void* self) noexcept { return *static_cast<P*>(self); }
+    static const Host& hostOf(void* self) noexcept { return of(self)._host; }
 
     static void report(const usher_host* host, usher_call call, const char* where,
                        const char* what) noexcept {
