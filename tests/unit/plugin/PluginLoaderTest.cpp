@@ -36,6 +36,12 @@ class PluginLoaderTest : public CppUnit::TestFixture {
         CPPUNIT_FAIL("loaded " + path);
         return {};
     }
+    /// By inode: names change, and what is loaded stays.
+    static bool isMapped(const std::string& path) {
+        struct stat st {};
+        CPPUNIT_ASSERT_EQUAL(0, ::stat(path.c_str(), &st));
+        return bytesOf("/proc/self/maps").find(" " + std::to_string(st.st_ino) + " ") != std::string::npos;
+    }
     static void assertSays(const std::string& part, const std::string& message) {
         CPPUNIT_ASSERT_MESSAGE("expected \"" + part + "\" in: " + message,
                                message.find(part) != std::string::npos);
@@ -198,11 +204,10 @@ class PluginLoaderTest : public CppUnit::TestFixture {
             }
         });
         int loaded = 0, refused = 0;
-        for (int i = 0; i < 1000 && (i < 200 || loaded == 0 || refused == 0); ++i) {
+        for (int i = 0; i < 1000; ++i) {
             try {
-                auto plugin = PluginLoader().load(path);
+                PluginLoader().load(path);
                 ++loaded;
-                if (plugin->note.id != "bare") break;
             } catch (const PluginRefused&) {
                 ++refused;
             }
@@ -211,10 +216,8 @@ class PluginLoaderTest : public CppUnit::TestFixture {
         attacker.join();
         CPPUNIT_ASSERT(loaded > 0);
         CPPUNIT_ASSERT(refused > 0);
-        // Had the other file ever been mapped, it would show here.
-        const std::string maps = bytesOf("/proc/self/maps");
-        CPPUNIT_ASSERT(maps.find(folder.path + "/bad.so") == std::string::npos);
-        CPPUNIT_ASSERT(maps.find(folder.path + "/") != std::string::npos);
+        CPPUNIT_ASSERT(isMapped(good));
+        CPPUNIT_ASSERT(!isMapped(bad)); // had it been loaded for a moment, it would still be there
     }
 };
 
