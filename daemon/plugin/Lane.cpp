@@ -65,7 +65,12 @@ bool Lane::finish(Instant until) {
         _ending = true;
         _something.notifyAll();
         while (_alive > 0)
-            if (_ended.waitUntil(lock, until) == std::cv_status::timeout && _alive > 0) return false;
+            if (_ended.waitUntil(lock, until) == std::cv_status::timeout) break;
+        if (_alive > 0) {
+            for (std::thread& thread : _threads) thread.detach(); // nobody will ever wait for them
+            _threads.clear();
+            return false;
+        }
     }
     for (std::thread& thread : _threads) thread.join();
     _threads.clear();

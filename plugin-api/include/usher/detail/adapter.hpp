@@ -28,8 +28,22 @@ struct Adapter {
     template <class T>
     struct HasKeys<T, std::void_t<decltype(T::configKeys())>> : std::true_type {};
 
-    static P& of(void* self) noexcept { return *static_cast<P*>(self); }
-    static const Host& hostOf(void* self) noexcept { return static_cast<Plugin&>(of(self))._host; }
+    // Overridden? A private override cannot be named here, and is one all the same.
+    template <class T, class = void>
+    struct Settles : std::true_type {};
+    template <class T>
+    struct Settles<T,
+                   std::enable_if_t<std::is_same<decltype(&T::settled), decltype(&Plugin::settled)>::value>>
+        : std::false_type {};
+    template <class T, class = void>
+    struct Cancels : std::true_type {};
+    template <class T>
+    struct Cancels<T, std::enable_if_t<std::is_same<decltype(&T::cancel), decltype(&Plugin::cancel)>::value>>
+        : std::false_type {};
+
+    // As the base: what a class overrides in its private part is called all the same.
+    static Plugin& of(void* self) noexcept { return *static_cast<P*>(self); }
+    static const Host& hostOf(void* self) noexcept { return of(self)._host; }
 
     static void report(const usher_host* host, usher_call call, const char* where,
                        const char* what) noexcept {
@@ -147,9 +161,16 @@ struct Adapter {
         return nullptr;
     }
 
-    static constexpr usher_auth_ops ops{sizeof(usher_auth_ops), ThreadModel<P>::value, &Adapter::create,
-                                        &Adapter::start,        &Adapter::check,       &Adapter::settled,
-                                        &Adapter::cancel,       &Adapter::stop,        &Adapter::destroy,
+    // What the class does not override is left out of the table, and the host need not call it.
+    static constexpr usher_auth_ops ops{sizeof(usher_auth_ops),
+                                        ThreadModel<P>::value,
+                                        &Adapter::create,
+                                        &Adapter::start,
+                                        &Adapter::check,
+                                        Settles<P>::value ? &Adapter::settled : nullptr,
+                                        Cancels<P>::value ? &Adapter::cancel : nullptr,
+                                        &Adapter::stop,
+                                        &Adapter::destroy,
                                         &Adapter::extension};
 };
 
