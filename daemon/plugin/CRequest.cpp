@@ -35,7 +35,7 @@ void fillRequest(CallSlot& slot) {
     slot.fields.reserve(request.headers.size() + request.attributes.size());
     for (const auto& field : request.headers) slot.fields.push_back(toC(field));
     for (const auto& field : request.attributes) {
-        if (field.first == "secure" && field.second == "true") c.flags |= USHER_SECURE;
+        if (field.first == "secure" && field.second == "1") c.flags |= USHER_SECURE;
         slot.fields.push_back(toC(field));
     }
     c.request_id = usher::toC(request.requestId);
