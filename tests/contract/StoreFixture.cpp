@@ -52,10 +52,12 @@ public:
 
 private:
     PGresult* exec(const std::string& sql) {
-        // Some tests restart the server.
-        PQconsumeInput(_connection);
-        if (PQstatus(_connection) != CONNECTION_OK) PQreset(_connection);
         PGresult* result = PQexec(_connection, sql.c_str());
+        if (PQstatus(_connection) != CONNECTION_OK) { // some tests restart the server
+            PQclear(result);
+            PQreset(_connection);
+            result = PQexec(_connection, sql.c_str());
+        }
         if (PQresultStatus(result) == PGRES_COMMAND_OK || PQresultStatus(result) == PGRES_TUPLES_OK)
             return result;
         std::string problem = PQresultErrorMessage(result);
