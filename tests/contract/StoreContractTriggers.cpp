@@ -7,6 +7,7 @@
 #include <atomic>
 #include <map>
 #include <set>
+#include <thread>
 
 namespace usher {
 
@@ -256,7 +257,7 @@ class StoreContractTriggers : public StoreFixture {
     void runsNameTheRevisionThatWasJudged() {
         const Job job = newJobWithTests(1, [](JobSettings& s) { s.maxConcurrency = 100'000; });
         const Test test = jobs().testsOf(job.id)[0];
-        std::atomic<int> queued{0}, moved{0};
+        std::atomic<int> queued{0}, moved{0}, rounds{0};
         std::atomic<bool> stop{false};
         inParallel(4, [&](int thread) {
             if (thread == 0) {
@@ -264,6 +265,7 @@ class StoreContractTriggers : public StoreFixture {
                     TestSettings change = test;
                     change.script = "echo " + std::to_string(i);
                     jobs().updateTest(test.id, change);
+                    for (const int seen = rounds; rounds < seen + 3;) std::this_thread::yield();
                 }
                 stop = true;
                 return;
@@ -278,6 +280,7 @@ class StoreContractTriggers : public StoreFixture {
                 }
                 for (const Inserted& one : triggers().insertRuns(batch, soon()))
                     ++(one.kind == Inserted::Kind::inserted ? queued : moved);
+                ++rounds;
             }
         });
         CPPUNIT_ASSERT(queued > 0);

@@ -39,7 +39,8 @@ class RawPostgres final : public RawSql {
 public:
     explicit RawPostgres(const std::string& url) : _connection(PQconnectdb(url.c_str())) {
         if (PQstatus(_connection) != CONNECTION_OK) throw std::runtime_error(PQerrorMessage(_connection));
-        PQclear(PQexec(_connection, "SET client_min_messages = warning"));
+        PQsetNoticeProcessor(
+            _connection, [](void*, const char*) {}, nullptr);
     }
     ~RawPostgres() override { PQfinish(_connection); }
     void run(const std::string& sql) override { PQclear(exec(sql)); }
