@@ -76,6 +76,9 @@ PgSessions::Loan PgSessions::connect() {
         auto* handle = Poco::AnyCast<Poco::Data::PostgreSQL::SessionHandle*>(poco.getProperty("handle"));
         auto session = std::make_unique<Session>(std::move(poco), static_cast<PGconn*>(*handle));
         PQsetErrorVerbosity(session->connection.handle(), PQERRORS_VERBOSE);
+        // libpq prints notices to stderr, where they would stand between the log's lines.
+        PQsetNoticeProcessor(
+            session->connection.handle(), [](void*, const char*) {}, nullptr);
         // The server's own timeouts, for what the client's deadline cannot end: a lock held by somebody else.
         session->connection.script(
             "SET statement_timeout = 1700; SET lock_timeout = 1500; SET TimeZone = 'UTC'; "

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <thread>
 
 namespace usher {
 
@@ -77,9 +78,23 @@ SqliteConnection::SqliteConnection(const std::string& path)
     sqlite3_extended_result_codes(_handle, 1);
     sqlite3_busy_timeout(_handle, 1000);
     sqlite3_progress_handler(_handle, 20'000, &SqliteConnection::onProgress, this);
+    switchToWal();
     // FULL: a commit is on the disk when it returns. Foreign keys are off by default, on every connection.
-    script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; "
-           "PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;");
+    script("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000; "
+           "PRAGMA temp_store = MEMORY;");
+}
+
+void SqliteConnection::switchToWal() {
+    // The first switch of a new file says "busy" at once, without waiting, when others are opening it too.
+    for (int attempt = 0;; ++attempt) {
+        try {
+            script("PRAGMA journal_mode = WAL");
+            return;
+        } catch (const StorageUnavailable&) {
+            if (attempt == 200 || (sqlite3_errcode(_handle) & 0xff) != SQLITE_BUSY) throw;
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+    }
 }
 
 SqliteConnection::~SqliteConnection() {

@@ -83,6 +83,7 @@ public:
 
 private:
     static int onProgress(void* self);
+    void switchToWal();
 
     Poco::Data::Session _session;
     sqlite3* _handle;

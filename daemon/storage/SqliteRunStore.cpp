@@ -15,7 +15,8 @@ namespace {
     " SELECT (SELECT min(r.job_id) FROM runs r WHERE r.status = 'queued' AND r.job_id > w.job_id) FROM "     \
     "waiting w"                                                                                              \
     " WHERE w.job_id IS NOT NULL) "
-#define USHER_FREE "j.max_concurrency - (SELECT count(*) FROM runs x WHERE x.job_id = j.id AND x.status = 'running')"
+#define USHER_FREE                                                                                           \
+    "j.max_concurrency - (SELECT count(*) FROM runs x WHERE x.job_id = j.id AND x.status = 'running')"
 
 constexpr char kCandidates[] = USHER_WAITING
     "SELECT j.id, (SELECT r.priority FROM runs r WHERE r.job_id = j.id AND r.status = 'queued' "
