@@ -5,6 +5,7 @@ namespace usher {
 void ConnectionMailbox::post(ConnectionMessage message) {
     Lock lock(_mutex);
     if (_closed) return;
+    _backlog.fetch_add(message.bytes.size(), std::memory_order_relaxed);
     _messages.push_back(std::move(message));
     if (_messages.size() == 1) _wake();
 }

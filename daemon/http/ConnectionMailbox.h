@@ -36,6 +36,11 @@ public:
     /// Everything that waits, in order. `into` comes back as storage for the next ones. [event-loop]
     void take(std::vector<ConnectionMessage>& into);
     void close(); ///< [main]
+    /// Bytes of answers that were posted and not yet delivered. [any-thread]
+    std::size_t backlogBytes() const { return _backlog.load(std::memory_order_relaxed); }
+    void delivered(std::size_t bytes) {
+        _backlog.fetch_sub(bytes, std::memory_order_relaxed);
+    } ///< [event-loop]
 
     /// The listener drains: answers formatted from now on say Connection: close. [any-thread]
     bool isDraining() const { return _draining.load(std::memory_order_relaxed); }
@@ -44,6 +49,7 @@ public:
 private:
     std::function<void()> _wake;
     std::atomic<bool> _draining = false;
+    std::atomic<std::size_t> _backlog = 0;
     Mutex _mutex;
     std::vector<ConnectionMessage> _messages GUARDED_BY(_mutex);
     bool _closed GUARDED_BY(_mutex) = false;

@@ -12,6 +12,10 @@
 #include <thread>
 
 namespace usher {
+namespace {
+/// Answers that are made and not yet sent: above it the workers pause.
+constexpr std::size_t maxBacklogBytes = 8u << 20;
+} // namespace
 
 Listener::Listener(ListenerSettings settings, RequestHandler& handler)
     : _settings(std::move(settings)), _handler(handler), _numbers(std::make_unique<ListenerNumbers>()) {}
@@ -51,8 +55,13 @@ void Listener::start() {
     UniqueFd socket = _settings.listenFd ? adoptListener(*_settings.listenFd)
                                          : openListener(_settings.address, _settings.port);
     _port = portOf(socket.get());
+    const auto loopsAreBehind = [this] {
+        std::size_t waiting = 0;
+        for (const auto& loop : _loops) waiting += loop->mailbox()->backlogBytes();
+        return waiting > maxBacklogBytes;
+    };
     _workers = std::make_unique<WorkerPool>(_handler, _settings.workers, _settings.workerQueueLimit,
-                                            _settings.report);
+                                            _settings.report, loopsAreBehind);
     for (int i = 0; i < std::max(1, _settings.loops); ++i)
         _loops.push_back(std::make_unique<ListenerLoop>(_settings, _handler, *_workers, *_numbers));
     _acceptor = std::make_unique<ListenerAcceptor>(

@@ -14,6 +14,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr milliseconds deliverySlice{2};
+
 milliseconds timeoutOf(const ListenerSettings& settings, Connection::Deadline deadline) {
     switch (deadline) {
     case Connection::Deadline::Head:
@@ -209,41 +211,53 @@ void ListenerLoop::handOver() {
 }
 
 void ListenerLoop::deliver() {
-    _mailbox->take(_delivering);
-    for (auto& message : _delivering) {
-        if (message.kind == ConnectionMessage::Kind::Call) {
-            message.call();
-            continue;
+    // In slices: a thousand large answers that come together must not keep /healthz waiting.
+    const Instant enough = std::chrono::steady_clock::now() + deliverySlice;
+    for (;;) {
+        if (_delivered == _delivering.size()) {
+            _delivered = 0;
+            _mailbox->take(_delivering);
+            if (_delivering.empty()) return;
         }
-        const auto connection = message.to.lock();
-        if (!connection) {
-            if (message.stream) message.stream->gone();
-            continue;
-        }
-        guarded(*connection, [&] {
-            switch (message.kind) {
-            case ConnectionMessage::Kind::Answer:
-                connection->answer(std::move(message.bytes), message.close);
-                break;
-            case ConnectionMessage::Kind::StreamHead:
-                connection->streamHead(std::move(message.bytes), message.close, std::move(message.stream));
-                break;
-            case ConnectionMessage::Kind::StreamBytes:
-                connection->streamBytes(std::move(message.bytes));
-                break;
-            case ConnectionMessage::Kind::StreamEnd:
-                connection->streamEnd(message.bytes);
-                break;
-            case ConnectionMessage::Kind::StreamCut:
-                connection->streamCut();
-                break;
-            case ConnectionMessage::Kind::Call:
-                break;
-            }
-            connection->resume();
-        });
+        ConnectionMessage& message = _delivering[_delivered++];
+        const std::size_t bytes = message.bytes.size();
+        deliver(message);
+        _mailbox->delivered(bytes);
+        if (_now < enough) continue;
+        boost::asio::post(_io, [this] { deliver(); });
+        return;
     }
-    _delivering.clear();
+}
+
+void ListenerLoop::deliver(ConnectionMessage& message) {
+    if (message.kind == ConnectionMessage::Kind::Call) return message.call();
+    const auto connection = message.to.lock();
+    if (!connection) {
+        if (message.stream) message.stream->gone();
+        return;
+    }
+    guarded(*connection, [&] {
+        switch (message.kind) {
+        case ConnectionMessage::Kind::Answer:
+            connection->answer(std::move(message.bytes), message.close);
+            break;
+        case ConnectionMessage::Kind::StreamHead:
+            connection->streamHead(std::move(message.bytes), message.close, std::move(message.stream));
+            break;
+        case ConnectionMessage::Kind::StreamBytes:
+            connection->streamBytes(std::move(message.bytes));
+            break;
+        case ConnectionMessage::Kind::StreamEnd:
+            connection->streamEnd(message.bytes);
+            break;
+        case ConnectionMessage::Kind::StreamCut:
+            connection->streamCut();
+            break;
+        case ConnectionMessage::Kind::Call:
+            break;
+        }
+        connection->resume();
+    });
 }
 
 void ListenerLoop::failed(Connection& connection, const char* why) {

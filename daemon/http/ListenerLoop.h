@@ -81,6 +81,7 @@ private:
     void sweep();
     void makeRoom();
     void deliver();
+    void deliver(ConnectionMessage& message);
     void handOver();
     void failed(Connection& connection, const char* why);
 
@@ -95,6 +96,7 @@ private:
     std::chrono::milliseconds _tick;
     std::shared_ptr<ConnectionMailbox> _mailbox;
     std::vector<ConnectionMessage> _delivering;
+    std::size_t _delivered = 0; ///< of _delivering
     std::vector<std::shared_ptr<Exchange>> _batch;
     bool _handOverPosted = false;
     bool _roomPosted = false;

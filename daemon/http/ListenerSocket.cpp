@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <cerrno>
 #include <cstring>
@@ -23,6 +24,17 @@ namespace {
     throw std::runtime_error(message);
 }
 
+/// Options that accepted sockets inherit.
+void prepareForClients(int fd) {
+    const int on = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on,
+                 sizeof on); // an answer is one write: there is nothing to wait for
+    // What a slow reader does not take stays with us, where it has a budget. In the kernel, some thousand of
+    // them would use up the memory of TCP, and everybody's connections would crawl.
+    const int unsent = 128 << 10;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+}
+
 } // namespace
 
 UniqueFd openListener(const std::string& address, int port) {
@@ -39,6 +51,7 @@ UniqueFd openListener(const std::string& address, int port) {
     const int on = 1, off = 0;
     ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (list->ai_family == AF_INET6) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    prepareForClients(fd.get());
     if (::bind(fd.get(), list->ai_addr, list->ai_addrlen) != 0) fail(address, port, errno);
     if (::listen(fd.get(), SOMAXCONN) != 0) fail(address, port, errno);
     return fd;
@@ -52,6 +65,7 @@ UniqueFd adoptListener(int inherited) {
         throw std::runtime_error("the inherited descriptor " + std::to_string(inherited) +
                                  " is not a listening socket");
     ::fcntl(inherited, F_SETFD, FD_CLOEXEC);
+    prepareForClients(inherited);
     ::fcntl(inherited, F_SETFL, ::fcntl(inherited, F_GETFL) | O_NONBLOCK);
     return fd;
 }

@@ -2,6 +2,7 @@
 
 #include "http/ChunkReader.h"
 #include "http/Exchange.h"
+#include "http/HeadScan.h"
 #include "http/RequestRules.h"
 
 #include <memory>

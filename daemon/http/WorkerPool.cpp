@@ -8,9 +8,10 @@ namespace {
 constexpr std::size_t maxBatch = 16;
 } // namespace
 
-WorkerPool::WorkerPool(RequestHandler& handler, int threads, std::size_t queueLimit, Report report)
+WorkerPool::WorkerPool(RequestHandler& handler, int threads, std::size_t queueLimit, Report report,
+                       Brake brake)
     : _handler(handler), _threadCount(std::max(1, threads)), _queueLimit(queueLimit),
-      _report(std::move(report)) {}
+      _report(std::move(report)), _brake(std::move(brake)) {}
 
 WorkerPool::~WorkerPool() {
     stop();
@@ -26,6 +27,7 @@ void WorkerPool::start() {
 
 void WorkerPool::stop() {
     std::deque<std::shared_ptr<Exchange>> dropped;
+    _stopped = true;
     {
         Lock lock(_mutex);
         _stopping = true;
@@ -52,6 +54,7 @@ void WorkerPool::offer(std::vector<std::shared_ptr<Exchange>>& batch) {
 void WorkerPool::run() {
     std::vector<std::shared_ptr<Exchange>> batch;
     for (;;) {
+        waitForLoop();
         {
             Lock lock(_mutex);
             while (_queue.empty() && !_stopping) {
@@ -70,6 +73,12 @@ void WorkerPool::run() {
         for (auto& exchange : batch) handle(std::move(exchange));
         batch.clear();
     }
+}
+
+void WorkerPool::waitForLoop() {
+    // Happens only when large answers are made faster than they can be sent. Looking again is simpler than a
+    // signal for something this rare, and cannot be missed.
+    while (_brake && !_stopped && _brake()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
 
 void WorkerPool::handle(std::shared_ptr<Exchange> exchange) {

@@ -3,6 +3,7 @@
 #include "base/Mutex.h"
 #include "http/Exchange.h"
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -18,7 +19,10 @@ class WorkerPool {
 public:
     using Report = std::function<void(const std::string&)>;
 
-    WorkerPool(RequestHandler& handler, int threads, std::size_t queueLimit, Report report);
+    /// While `brake` is true no thread takes another request: the answers of those before wait for the loop.
+    using Brake = std::function<bool()>;
+
+    WorkerPool(RequestHandler& handler, int threads, std::size_t queueLimit, Report report, Brake brake);
     ~WorkerPool();
 
     void start(); ///< [main]
@@ -30,12 +34,15 @@ public:
 
 private:
     void run();
+    void waitForLoop();
     void handle(std::shared_ptr<Exchange> exchange);
 
     RequestHandler& _handler;
     const int _threadCount;
     const std::size_t _queueLimit;
     Report _report;
+    Brake _brake;
+    std::atomic<bool> _stopped = false;
     std::vector<std::thread> _threads; ///< [main]
     Mutex _mutex;
     Condition _condition;

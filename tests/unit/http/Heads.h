@@ -1,6 +1,6 @@
 #pragma once
 
-#include "http/RequestRules.h"
+#include "http/HeadScan.h"
 
 #include <string>
 
