@@ -59,7 +59,10 @@ constexpr std::string_view kInsertPostgres =
     "SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::int[])";
 constexpr std::string_view kInsertSqlite =
     "INSERT INTO apikey_spend (id, apikey_id, at, uses) VALUES ($1, $2, $3, $4)";
-constexpr std::string_view kUse =
+constexpr std::string_view kUsePostgres = "UPDATE apikey k SET {remaining} = k.{remaining} - u.taken FROM "
+                                          "unnest($1::text[], $2::int[]) AS u (id, taken) "
+                                          "WHERE k.{id} = u.id AND k.{remaining} >= u.taken";
+constexpr std::string_view kUseSqlite =
     "UPDATE apikey SET {remaining} = {remaining} - CAST($2 AS integer) WHERE {id} = $1 AND {remaining} >= $2";
 
 constexpr std::string_view kRefundPostgres =
@@ -121,7 +124,8 @@ SpendStore::SpendStore(Database& database, const Columns& columns)
     : _database(database), _postgres(database.kind() == Database::Kind::postgres),
       _lockSkip(columns.expand(kLockSkip)), _lockWait(columns.expand(kLockWait)),
       _windows(columns.expand(kWindowsPostgres)), _windowsSqlite(columns.expand(kWindowsSqlite)),
-      _use(columns.expand(kUse)), _refundUse(columns.expand(kRefundUse)), _past(columns.expand(kPast)) {}
+      _use(columns.expand(_postgres ? kUsePostgres : kUseSqlite)), _refundUse(columns.expand(kRefundUse)),
+      _past(columns.expand(kPast)) {}
 
 void SpendStore::settle(plugin::Deadline deadline, std::vector<Spend>& spends, std::vector<Refund>& refunds,
                         Locking locking) {
@@ -226,11 +230,28 @@ void SpendStore::decide(Session& session, std::vector<Spend>& spends) {
         for (std::size_t i = 0; i < rowIds.size(); ++i)
             session.run(kInsertSqlite, {rowIds[i], std::string(rowKeys[i]), rowTimes[i], rowUses[i]});
     }
-    for (const Window& window : found) {
+    takeUses(session, found);
+}
+
+void SpendStore::takeUses(Session& session, const std::vector<Window>& windows) {
+    std::vector<std::string_view> keys;
+    std::vector<std::string> taken;
+    for (const Window& window : windows) {
         if (!window.remaining || window.taken == 0) continue;
-        if (session.run(_use, {window.id, std::to_string(window.taken)}).affected() != 1)
-            throw std::runtime_error("the uses of key " + window.id + " changed under its lock");
+        keys.push_back(window.id);
+        taken.push_back(std::to_string(window.taken));
     }
+    if (keys.empty()) return;
+    std::int64_t changed = 0;
+    if (_postgres)
+        changed =
+            session.run(_use, {arrayOf(_database.kind(), keys), arrayOf(_database.kind(), viewsOf(taken))})
+                .affected();
+    else
+        for (std::size_t i = 0; i < keys.size(); ++i)
+            changed += session.run(_use, {std::string(keys[i]), taken[i]}).affected();
+    if (changed != static_cast<std::int64_t>(keys.size()))
+        throw std::runtime_error("the uses of a key changed under its lock");
 }
 
 void SpendStore::refund(Session& session, const std::vector<const Refund*>& refunds) {

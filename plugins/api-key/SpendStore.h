@@ -58,6 +58,7 @@ private:
     struct Window;
     std::vector<Window> windows(plugin::Session& session, const std::vector<std::string_view>& ids);
     void decide(plugin::Session& session, std::vector<Spend>& spends);
+    void takeUses(plugin::Session& session, const std::vector<Window>& windows);
     void refund(plugin::Session& session, const std::vector<const Refund*>& refunds);
 
     plugin::Database& _database;

