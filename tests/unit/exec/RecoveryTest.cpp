@@ -4,6 +4,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,6 +43,7 @@ class RecoveryTest : public CppUnit::TestFixture {
         host.stop();
         pid_t daemon = ::fork();
         if (daemon == 0) {
+            ::prctl(PR_SET_PDEATHSIG, SIGKILL);
             RecordingListener listener;
             SystemClock clock;
             LeaderProcess executor(host.settings(), listener, clock);
