@@ -3,6 +3,7 @@
 #include "base/Text.h"
 
 #include <dirent.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -127,6 +128,22 @@ std::vector<FoundLeader> findLeaders(uid_t owner) {
         leaders.push_back(std::move(leader));
     }
     return leaders;
+}
+
+std::vector<pid_t> findOrphans(const std::string& runsDir, const std::vector<FoundLeader>& leaders) {
+    const std::string mark = "USHER_ARTIFACTS=" + runsDir + "/";
+    std::vector<pid_t> orphans;
+    for (pid_t pid : allProcesses()) {
+        auto environment = readFile(procPath(pid, "environ"), 4u << 20); // not readable: not of our user
+        if (!environment || pid == ::getpid()) continue;
+        std::size_t at = environment->compare(0, mark.size(), mark) == 0 ? 0 : environment->find('\0' + mark);
+        if (at == std::string::npos) continue;
+        std::string runId = environment->substr(environment->find(mark, at) + mark.size(), 36);
+        bool led = std::any_of(leaders.begin(), leaders.end(),
+                               [&](const FoundLeader& leader) { return leader.runId == runId; });
+        if (!led) orphans.push_back(pid);
+    }
+    return orphans;
 }
 
 } // namespace usher

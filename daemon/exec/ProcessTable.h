@@ -42,4 +42,8 @@ struct FoundLeader {
 };
 std::vector<FoundLeader> findLeaders(uid_t owner);
 
+/// Processes of runs below `runsDir` that none of `leaders` leads, known by the environment that their test
+/// was given: for tests without a uid of their own. Only processes of our own user are looked at.
+std::vector<pid_t> findOrphans(const std::string& runsDir, const std::vector<FoundLeader>& leaders);
+
 } // namespace usher

@@ -83,14 +83,18 @@ Launcher::Launcher(LauncherFacts facts, UniqueFd connection, UniqueFd listener)
 void Launcher::adopt() {
     const ExecConfig& config = _facts.config;
     std::vector<uid_t> held;
-    for (FoundLeader& found : findLeaders(::geteuid())) {
+    const std::vector<FoundLeader> leaders = findLeaders(::geteuid());
+    for (const FoundLeader& found : leaders) {
         Leader leader{found.runId, found.attempt, found.uids, handleOf(found.pid), false};
         if (!leader.handle) continue;
         held.insert(held.end(), found.uids.begin(), found.uids.end());
         watch(_epoll.get(), leader.handle.get());
         _leaders.emplace(found.pid, std::move(leader));
     }
-    if (!_facts.privileged || config.sandbox == "none") return;
+    if (!_facts.privileged || config.sandbox == "none") {
+        for (pid_t pid : findOrphans(config.runsDir, leaders)) ::kill(pid, SIGKILL);
+        return;
+    }
     for (uid_t uid : uidsInUse(config.firstUid, config.lastUid))
         if (std::find(held.begin(), held.end(), uid) == held.end()) killUser(uid);
     _uids = std::make_unique<UidPool>(config.firstUid, config.lastUid, held);

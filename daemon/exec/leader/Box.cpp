@@ -33,7 +33,7 @@ bool Box::create(std::string& problem) {
         return false;
     }
     return share(_folder.get(), 0750, 0700, _path, problem) && makeShared("work", problem) &&
-           makeShared("home", problem) && makeShared("tmp", problem);
+           makeShared("tmp", problem);
 }
 
 bool Box::makeShared(const std::string& name, std::string& problem) {

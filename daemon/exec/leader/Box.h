@@ -21,7 +21,7 @@ public:
     bool create(std::string& problem);
     bool writeScript(const std::string& name, std::string_view text, std::string& problem);
     bool makeTestFolders(int position, std::string& problem);
-    /// Of "work", "home", … as the test names it.
+    /// Of "work", "tmp", … as the test names it.
     std::string path(const std::string& inside) const { return _path + "/" + inside; }
     int folder() const { return _folder.get(); }
     bool isEmpty(const std::string& inside) const;

@@ -58,18 +58,10 @@ bool Leader::begin() {
     }
     _attempt = openBeneath(_runFolder.get(), name, O_RDONLY | O_DIRECTORY);
     // Durable before any test runs: after a power cut nobody may take this attempt for one that never began.
-    if (!_attempt || ::fchmod(_attempt.get(), 0711) != 0 || ::fsync(_runFolder.get()) != 0 ||
-        ::fchdir(_attempt.get()) != 0 || !_control.listen())
+    if (!_attempt || ::fchmod(_attempt.get(), 0711) != 0 || ::fsync(_runFolder.get()) != 0)
         throw std::runtime_error("cannot prepare " + name + ": " + std::strerror(errno));
-    _journal = std::make_unique<JournalWriter>(_attempt.get());
-    auto self = findProcess(::getpid());
-    LeaderIdentity identity{bootId(), ::getpid(), self ? self->startTicks : 0};
-    if (!_journal->good() ||
-        !replaceFile(_attempt.get(), "identity.json", toIdentityJson(identity), 0600, false))
-        throw std::runtime_error("cannot write to " + name + ": " + std::strerror(errno));
-    Json hello = {{"e", "hello"}};
-    _control.tell(hello);
-    _control.setGreeting(hello);
+    _control.tell({{"e", "hello"}});
+    _control.setGreeting({{"e", "hello"}});
 
     if (!_order.uids.empty()) _uid = _order.uids[0];
     _sandbox = describeSandbox(_order.profile, _uid.has_value());
@@ -88,6 +80,20 @@ bool Leader::begin() {
         _index = _results.size();
     }
     return true;
+}
+
+/// After the first test was started, because a new file may cost half a millisecond. Who looks for a leader
+/// in the meantime finds the attempt's folder and looks again.
+void Leader::publish() {
+    if (_journal) return;
+    if (::fchdir(_attempt.get()) != 0 || !_control.listen())
+        throw std::runtime_error(std::string("cannot make control.sock: ") + std::strerror(errno));
+    _journal = std::make_unique<JournalWriter>(_attempt.get());
+    auto self = findProcess(::getpid());
+    LeaderIdentity identity{bootId(), ::getpid(), self ? self->startTicks : 0};
+    if (!_journal->good() ||
+        !replaceFile(_attempt.get(), "identity.json", toIdentityJson(identity), 0600, false))
+        throw std::runtime_error(std::string("cannot write the journal: ") + std::strerror(errno));
 }
 
 bool Leader::prepareBox() {
@@ -166,12 +172,8 @@ bool Leader::stepNext() {
 
 void Leader::startOne(const TestToRun& test) {
     RunTest& result = present();
-    const std::string name = "test-" + std::to_string(test.position) + ".log";
-    UniqueFd file = openBeneath(_attempt.get(), name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND, 0600);
     std::string problem;
-    if (!file) {
-        problem = "cannot make " + name + ": " + std::strerror(errno);
-    } else if (_box->makeTestFolders(test.position, problem)) {
+    if (_box->makeTestFolders(test.position, problem)) {
         auto plan = planTest(_order, _run, test, *_box);
         if (auto* why = std::get_if<std::string>(&plan)) {
             problem = *why;
@@ -191,6 +193,10 @@ void Leader::startOne(const TestToRun& test) {
         return;
     }
     _pid = _test.pid;
+    const std::string name = "test-" + std::to_string(test.position) + ".log";
+    UniqueFd file = openBeneath(_attempt.get(), name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND, 0600);
+    if (!file)
+        result.errorDetails = "cannot make " + name + ": " + std::strerror(errno); // its output is lost
     _log = std::make_unique<OutputLog>(std::move(file), _order.config.outputCapBytes);
     _announced = 0;
     _announcedAt = {};

@@ -38,7 +38,7 @@ private:
     /// False: `_exitCode` says why there is nothing to do.
     bool begin();
     bool prepareBox();
-    void fail(const std::string& why);
+    void publish();
 
     /// True when something changed, so that another step may be possible at once.
     bool step();

@@ -138,6 +138,7 @@ void Leader::flushLog(bool all) {
 }
 
 void Leader::journal(const Json& entry) {
+    publish();
     _journal->add(entry);
 }
 
@@ -194,6 +195,7 @@ RunOutcome Leader::outcome() const {
 void Leader::end() {
     RunOutcome result = outcome();
     const std::string text = toResultJson(result);
+    publish();
     _journal->sync();
     // A full disk may have room again in a moment, and without its result the run counts as lost.
     for (int tries = 0; !replaceFile(_attempt.get(), "result.json", text, 0600, true); ++tries) {

@@ -57,9 +57,11 @@ void limit(int resource, std::int64_t soft, std::int64_t hard) {
 /// The child's last steps before the program. Returns which one failed.
 const char* becomeTest(const TestPlan& plan, int output, int null, pid_t leader) {
     ::setsid();
-    // By the system call: the C library refuses 32 and 33, and who started the daemon may have ignored them too.
+    // By the system call: the C library refuses 32 and 33, and who started the daemon may have ignored them
+    // too.
     const unsigned long defaultAction[4] = {};
-    for (int number = 1; number < NSIG; ++number) ::syscall(SYS_rt_sigaction, number, defaultAction, nullptr, 8);
+    for (int number = 1; number < NSIG; ++number)
+        ::syscall(SYS_rt_sigaction, number, defaultAction, nullptr, 8);
     sigset_t none;
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -132,7 +134,7 @@ std::variant<TestPlan, std::string> planTest(const LeaderOrder& order, const Cla
     if (!program) return "interpreter not installed: " + oneLine(plan.arguments[0], 200);
     plan.program = *program;
     plan.environment["PATH"] = kPath;
-    plan.environment["HOME"] = box.path("home");
+    plan.environment["HOME"] = box.path("work");
     plan.environment["LANG"] = "C.UTF-8";
     plan.environment["TMPDIR"] = box.path("tmp");
     plan.environment["USHER_RUN_ID"] = run.runId;

@@ -4,6 +4,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,6 +43,7 @@ class RecoveryTest : public CppUnit::TestFixture {
         host.stop();
         pid_t daemon = ::fork();
         if (daemon == 0) {
+            ::prctl(PR_SET_PDEATHSIG, SIGKILL);
             RecordingListener listener;
             SystemClock clock;
             LeaderProcess executor(host.settings(), listener, clock);
@@ -102,15 +104,23 @@ class RecoveryTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(host.executor->recover(bad) == Executor::Recovery::neverStarted);
     }
     void aKilledLeaderIsGoneAndItsTestsToo() {
-        Host host;
-        ClaimedRun job = host.job({"echo up; setsid sleep 86411 & sleep 86412"});
-        startAndDie(host, job);
-        ::kill(host.leaderOf(job), SIGKILL);
-        host.restart();
-        CPPUNIT_ASSERT(host.executor->recover(job) == Executor::Recovery::gone);
-        // With uids, a new launcher ends what an unwatched leader left behind.
-        if (isRoot()) CPPUNIT_ASSERT(eventually([&] { return !alive("86411") && !alive("86412"); }));
-        for (pid_t pid : processesWith("86411")) ::kill(pid, SIGKILL);
+        for (const char* sandbox : {"basic", "none"}) {
+            if (!isRoot() && std::string(sandbox) == "basic") continue;
+            Host host("", sandbox);
+            ClaimedRun job = host.job({"echo up; setsid sleep 86411 & sleep 86412"});
+            ClaimedRun other = host.job({"echo up; sleep 86418"});
+            startAndDie(host, other);
+            startAndDie(host, job);
+            ::kill(host.leaderOf(job), SIGKILL);
+            host.restart();
+            CPPUNIT_ASSERT(host.executor->recover(job) == Executor::Recovery::gone);
+            // A new launcher ends what an unwatched leader left behind, and nothing else.
+            CPPUNIT_ASSERT(eventually([&] { return !alive("86411") && !alive("86412"); }));
+            CPPUNIT_ASSERT(host.executor->recover(other) == Executor::Recovery::attached);
+            CPPUNIT_ASSERT(alive("86418"));
+            host.executor->cancel(other.runId);
+            CPPUNIT_ASSERT(host.listener.waitFinished(other.runId).status == RunStatus::cancelled);
+        }
     }
     void aLeaderThatDiesUnderTheDaemonVanishes() {
         Host host;

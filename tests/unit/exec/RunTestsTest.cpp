@@ -121,7 +121,7 @@ class RunTestsTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(host.run(job).status == RunStatus::passed);
         std::string box = host.attemptPath(job) + "/box";
         std::set<std::string> expected = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                                          "HOME=" + box + "/home",
+                                          "HOME=" + box + "/work",
                                           "LANG=C.UTF-8",
                                           "TMPDIR=" + box + "/tmp",
                                           "USHER_RUN_ID=" + job.runId,
