@@ -62,10 +62,10 @@ constexpr char kInsertGuarded[] =
     "SELECT u.id, u.job, u.how, u.name, u.principal, u.revision, u.parameters, u.priority, u.at "
     "FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::json[], "
     "$8::int[], "
-    "$9::bigint[], $10::text[]) u(id, job, how, name, principal, revision, parameters, priority, at, key) "
+    "$9::bigint[], $10::boolean[]) u(id, job, how, name, principal, revision, parameters, priority, at, "
+    "keyed) "
     "JOIN jobs j ON j.id = u.job AND j.revision = u.revision AND NOT j.paused "
-    "WHERE u.key IS NULL OR EXISTS (SELECT 1 FROM idempotency i WHERE i.job_id = u.job AND "
-    "i.principal_id = u.principal AND i.key = u.key AND i.run_id = u.id) RETURNING id::text";
+    "WHERE NOT u.keyed OR EXISTS (SELECT 1 FROM idempotency i WHERE i.run_id = u.id) RETURNING id::text";
 constexpr char kOwners[] = USHER_REPLAY;
 
 constexpr char kCountOfJobs[] =
@@ -127,6 +127,11 @@ SqlValue jobArray(const std::vector<const NewRun*>& rows) {
     for (const NewRun* run : rows)
         if (seen.try_emplace(run->jobId, true).second) array.add(run->jobId);
     return array.take();
+}
+
+/// A COMMIT that failed has ended the transaction already.
+void rollBack(PgConnection& connection, Instant deadline) {
+    if (connection.inTransaction()) connection.script("ROLLBACK", deadline);
 }
 
 void markInserted(const PgResult& result, const std::vector<const NewRun*>& rows,
@@ -224,7 +229,7 @@ std::vector<Inserted> PostgresTriggerStore::insertGuarded(PgConnection& connecti
     std::vector<std::size_t> speaker(rows.size()); // place in `sent`
     std::vector<std::optional<std::size_t>> keyPlace;
     std::vector<IdempotencyKey> keys;
-    PgArray digests, keyRuns, until, revisions, rowKeys;
+    PgArray digests, keyRuns, until, revisions, keyed;
     for (std::size_t i = 0; i < rows.size(); ++i) {
         const auto& key = rows[i]->idempotency;
         if (key) {
@@ -238,7 +243,7 @@ std::vector<Inserted> PostgresTriggerStore::insertGuarded(PgConnection& connecti
         sent.push_back(rows[i]);
         keyPlace.push_back(key ? std::optional(keys.size()) : std::nullopt);
         if (!key) {
-            rowKeys.addNull();
+            keyed.add(std::string_view("f"));
             continue;
         }
         keys.push_back(*key);
@@ -246,13 +251,13 @@ std::vector<Inserted> PostgresTriggerStore::insertGuarded(PgConnection& connecti
         keyRuns.add(rows[i]->runId);
         until.add(rows[i]->queuedAt + kKeyLife);
         revisions.add(rows[i]->revision);
-        rowKeys.addQuoted(key->key);
+        keyed.add(std::string_view("t"));
     }
     const Micros now = rows.front()->queuedAt;
     const SqlValue jobs = jobArray(sent);
     std::vector<SqlValue> owners = keyArrays(keys, now);
     std::vector<SqlValue> runValues = RowArrays(sent).take();
-    runValues.push_back(rowKeys.take());
+    runValues.push_back(keyed.take());
     const PgCommand commands[] = {
         {"BEGIN"},
         {kLockJobs, {jobs}},
@@ -290,7 +295,7 @@ std::vector<Inserted> PostgresTriggerStore::insertPatiently(PgConnection& connec
         try {
             return insertGuarded(connection, rows, deadline);
         } catch (const PgError& error) {
-            connection.script("ROLLBACK", deadline);
+            rollBack(connection, deadline);
             if (!error.isTransient() && error.sqlState != PgError::kForeignKey) break;
         }
     }
@@ -299,7 +304,7 @@ std::vector<Inserted> PostgresTriggerStore::insertPatiently(PgConnection& connec
         try {
             outcome.push_back(insertGuarded(connection, {row}, deadline).front());
         } catch (const PgError&) {
-            connection.script("ROLLBACK", deadline);
+            rollBack(connection, deadline);
             outcome.push_back({Inserted::Kind::revisionMoved, {}});
         }
     }

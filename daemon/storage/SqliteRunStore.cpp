@@ -16,9 +16,7 @@ namespace {
     "waiting w"                                                                                              \
     " WHERE w.job_id IS NOT NULL) "
 #define USHER_FREE                                                                                           \
-    "j.max_concurrency - (SELECT count(*) FROM (SELECT 1 FROM runs x WHERE x.job_id = j.id AND x.status = "  \
-    "'running' "                                                                                             \
-    "LIMIT j.max_concurrency))"
+    "j.max_concurrency - (SELECT count(*) FROM runs x WHERE x.job_id = j.id AND x.status = 'running')"
 
 constexpr char kCandidates[] = USHER_WAITING
     "SELECT j.id, (SELECT r.priority FROM runs r WHERE r.job_id = j.id AND r.status = 'queued' "

@@ -117,16 +117,16 @@ std::vector<Inserted> SqliteTriggerStore::insertRuns(std::span<const NewRun> run
     if (runs.empty()) return outcome;
     _source.write(deadline, [&](SqliteConnection& connection) {
         for (const NewRun& run : runs) {
-            connection.script("SAVEPOINT row");
+            connection.statement("SAVEPOINT row").run();
             try {
                 outcome.push_back(insertOne(connection, run));
             } catch (const StorageUnavailable&) {
                 throw;
             } catch (const std::runtime_error&) {
-                connection.script("ROLLBACK TO row");
+                connection.statement("ROLLBACK TO row").run();
                 outcome.push_back({Inserted::Kind::revisionMoved, {}});
             }
-            connection.script("RELEASE row");
+            connection.statement("RELEASE row").run();
         }
     });
     return outcome;

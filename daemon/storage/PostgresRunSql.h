@@ -1,0 +1,152 @@
+#pragma once
+
+/// The statements of PostgresRunStore, apart from it because they are half of it. Each is prepared once per
+/// connection, under its address.
+namespace usher::run_sql {
+
+// The jobs that have queued runs, by leaps over the index: one probe a job, however long its queue is.
+#define USHER_WAITING                                                                                        \
+    "WITH RECURSIVE waiting(job_id) AS ("                                                                    \
+    " (SELECT job_id FROM runs WHERE status = 'queued' ORDER BY job_id LIMIT 1) UNION ALL"                   \
+    " SELECT (SELECT r.job_id FROM runs r WHERE r.status = 'queued' AND r.job_id > w.job_id ORDER BY "       \
+    "r.job_id LIMIT 1)"                                                                                      \
+    " FROM waiting w WHERE w.job_id IS NOT NULL) "
+#define USHER_FREE                                                                                           \
+    "j.max_concurrency - (SELECT count(*) FROM (SELECT 1 FROM runs x WHERE x.job_id = j.id AND x.status = "  \
+    "'running' "                                                                                             \
+    "LIMIT j.max_concurrency) y)"
+
+inline constexpr char kLockJobs[] = USHER_WAITING
+    "SELECT j.id::text FROM waiting w JOIN jobs j ON j.id = w.job_id JOIN job_claims c ON c.job_id = j.id "
+    "CROSS JOIN LATERAL (SELECT r.priority FROM runs r WHERE r.job_id = w.job_id AND r.status = 'queued' "
+    "ORDER BY r.queued_at, r.id LIMIT 1) head "
+    "WHERE NOT j.paused AND " USHER_FREE
+    " > 0 ORDER BY head.priority DESC, c.last_claim, j.id LIMIT $1::bigint "
+    "FOR UPDATE OF c SKIP LOCKED";
+inline constexpr char kAny[] =
+    USHER_WAITING "SELECT 1 FROM waiting w JOIN jobs j ON j.id = w.job_id WHERE NOT j.paused AND " USHER_FREE
+                  " > 0 LIMIT 1";
+// Best first: priority, then the jobs in turn, then each job's queue in order.
+inline constexpr char kTake[] =
+    "WITH head AS (SELECT r.id, r.n, p.turn, r.priority FROM unnest($1::uuid[]) WITH ORDINALITY p(job_id, "
+    "turn) "
+    "JOIN jobs j ON j.id = p.job_id AND NOT j.paused CROSS JOIN LATERAL (SELECT q.id, q.priority, "
+    "row_number() OVER (ORDER BY q.queued_at, q.id) AS n FROM (SELECT x.id, x.priority, x.queued_at FROM "
+    "runs x "
+    "WHERE x.job_id = p.job_id AND x.status = 'queued' ORDER BY x.queued_at, x.id "
+    "LIMIT least($2::bigint, greatest(0, " USHER_FREE "))) q) r "
+    "ORDER BY r.priority DESC, r.n, p.turn LIMIT $2::bigint) "
+    "UPDATE runs SET status = 'running', node_id = $3::text, sandbox = $4::text, lease_epoch = lease_epoch + "
+    "1, "
+    "lease_expires_at = $5::bigint FROM head WHERE runs.id = head.id AND runs.status = 'queued' "
+    "RETURNING runs.id::text, runs.job_id::text, head.priority, head.n, head.turn";
+inline constexpr char kTurns[] = "UPDATE job_claims SET last_claim = nextval('usher_claim_order') "
+                                 "WHERE job_id = ANY ($1::uuid[])";
+// A run that another program inserted may name a revision that nobody kept: the tests as they stand now.
+inline constexpr char kKeepRevisions[] =
+    "INSERT INTO job_revisions (job_id, revision, tests) SELECT DISTINCT ON (r.job_id, r.revision) r.job_id, "
+    "r.revision, coalesce((SELECT json_agg(json_build_object('testId', t.id, 'title', t.title, 'type', "
+    "t.type, "
+    "'script', t.script, 'plain', t.plain_script) ORDER BY l.order_position, l.test_id) FROM job_tests l "
+    "JOIN tests t ON t.id = l.test_id WHERE l.job_id = r.job_id), '[]'::json) FROM runs r "
+    "WHERE r.id = ANY ($1::uuid[]) AND NOT EXISTS (SELECT 1 FROM job_revisions v WHERE v.job_id = r.job_id "
+    "AND "
+    "v.revision = r.revision) ORDER BY r.job_id, r.revision ON CONFLICT DO NOTHING";
+inline constexpr char kPlanTests[] =
+    "INSERT INTO run_tests (run_id, position, test_id, title, type, script) "
+    "SELECT r.id, e.n - 1, (e.test ->> 'testId')::uuid, e.test ->> 'title', e.test ->> 'type', e.test ->> "
+    "'script' "
+    "FROM runs r JOIN job_revisions v ON v.job_id = r.job_id AND v.revision = r.revision "
+    "CROSS JOIN LATERAL json_array_elements(v.tests) WITH ORDINALITY e(test, n) WHERE r.id = ANY "
+    "($1::uuid[]) "
+    "ON CONFLICT DO NOTHING";
+inline constexpr char kClaimEvents[] =
+    "INSERT INTO run_events (run_id, at, type, node_id, attempt) SELECT r.id, $2::bigint, "
+    "'claimed', r.node_id, r.attempt FROM runs r WHERE r.id = ANY ($1::uuid[])";
+#define USHER_CLAIMED                                                                                        \
+    "SELECT r.id::text, r.job_id::text, j.name, r.attempt, r.lease_epoch, j.timeout_seconds, j.retries, "    \
+    "j.parallelism, j.network, j.on_lost, r.parameters::text, r.cancel_requested_at, r.started_at, "         \
+    "v.tests::text "                                                                                         \
+    "FROM runs r JOIN jobs j ON j.id = r.job_id "                                                            \
+    "LEFT JOIN job_revisions v ON v.job_id = r.job_id AND v.revision = r.revision "
+inline constexpr char kClaimed[] = USHER_CLAIMED "WHERE r.id = ANY ($1::uuid[])";
+inline constexpr char kHeld[] = USHER_CLAIMED "WHERE r.status = 'running' AND r.node_id = $1 ORDER BY r.id";
+
+inline constexpr char kStarted[] =
+    "WITH held AS (UPDATE runs SET started_at = coalesce(started_at, $1::bigint), sandbox = $2::text "
+    "WHERE id = $3::uuid AND status = 'running' AND attempt = $4::int AND lease_epoch = $5::bigint "
+    "RETURNING id, node_id, attempt) INSERT INTO run_events (run_id, at, type, node_id, attempt, detail) "
+    "SELECT id, $1::bigint, 'started', node_id, attempt, $2::text FROM held";
+// Together with the next, one implicit transaction: what a test shows while the run goes on is not worth an
+// fsync, finish() writes it again.
+inline constexpr char kNoFsync[] = "SELECT set_config('synchronous_commit', 'off', true)";
+// FOR SHARE waits for whoever is moving the run on, and then sees that it is no longer ours.
+inline constexpr char kTest[] =
+    "WITH held AS (SELECT id FROM runs WHERE id = $1::uuid AND status = 'running' AND attempt = $2::int AND "
+    "lease_epoch = $3::bigint FOR SHARE) UPDATE run_tests t SET status = $4, exit_code = $5::int, signal = "
+    "$6::int, "
+    "started_at = $7::bigint, completed_at = $8::bigint, duration_ms = $9::bigint, output_bytes = "
+    "$10::bigint, "
+    "truncated = $11::boolean, error_details = $12, cases = $13::json FROM held "
+    "WHERE t.run_id = held.id AND t.position = $14::int";
+inline constexpr char kLockRuns[] =
+    "SELECT 1 FROM runs WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE";
+inline constexpr char kFinish[] =
+    "UPDATE runs r SET status = u.status, sandbox = u.sandbox, started_at = coalesce(nullif(u.started, 0), "
+    "r.started_at), completed_at = u.completed, duration_ms = u.duration, exit_code = u.code, signal = "
+    "u.signal, "
+    "error_details = u.details, lease_expires_at = NULL FROM unnest($1::uuid[], $2::int[], $3::bigint[], "
+    "$4::text[], "
+    "$5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::int[], $10::int[], $11::text[]) "
+    "u(id, attempt, epoch, status, sandbox, started, completed, duration, code, signal, details) "
+    "WHERE r.id = u.id AND r.status = 'running' AND r.attempt = u.attempt AND r.lease_epoch = u.epoch "
+    "RETURNING r.id::text, r.attempt, r.lease_epoch";
+inline constexpr char kFinishTests[] =
+    "UPDATE run_tests t SET status = u.status, exit_code = u.code, signal = u.signal, started_at = "
+    "u.started, "
+    "completed_at = u.completed, duration_ms = u.duration, output_bytes = u.bytes, truncated = u.truncated, "
+    "error_details = u.details, cases = u.cases FROM unnest($1::uuid[], $2::int[], $3::text[], $4::int[], "
+    "$5::int[], "
+    "$6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::boolean[], $11::text[], $12::json[]) "
+    "u(run, position, status, code, signal, started, completed, duration, bytes, truncated, details, cases) "
+    "WHERE t.run_id = u.run AND t.position = u.position";
+inline constexpr char kFinishEvents[] =
+    "INSERT INTO run_events (run_id, at, type, node_id, attempt, detail) SELECT id, "
+    "completed_at, status, node_id, attempt, error_details FROM runs "
+    "WHERE id = ANY ($1::uuid[])";
+// After the commit, in id order: within the transaction it could wait for a deleteJob() that waits for our
+// runs.
+inline constexpr char kLastRuns[] =
+    "UPDATE jobs j SET last_run_at = greatest(coalesce(j.last_run_at, 0), u.at) "
+    "FROM (SELECT l.id, max(coalesce("
+    "r.started_at, r.completed_at)) AS at FROM (SELECT id FROM jobs WHERE id IN "
+    "(SELECT job_id FROM runs WHERE id = ANY "
+    "($1::uuid[])) ORDER BY id FOR NO KEY UPDATE) l JOIN runs r ON r.job_id = l.id "
+    "AND r.id = ANY ($1::uuid[]) "
+    "GROUP BY l.id) u WHERE j.id = u.id";
+inline constexpr char kState[] =
+    "SELECT r.status, r.node_id, r.attempt, r.cancel_requested_at, j.on_lost, r.lease_epoch FROM runs r "
+    "JOIN jobs j ON j.id = r.job_id WHERE r.id = $1::uuid FOR NO KEY UPDATE OF r";
+inline constexpr char kRequeue[] =
+    "UPDATE runs SET status = 'queued', attempt = attempt + 1, node_id = NULL, sandbox = NULL, started_at = "
+    "NULL, "
+    "lease_expires_at = NULL, exit_code = NULL, signal = NULL, error_details = NULL WHERE id = $1::uuid";
+inline constexpr char kDropTests[] = "DELETE FROM run_tests WHERE run_id = $1::uuid";
+inline constexpr char kEnd[] =
+    "UPDATE runs SET status = $2, completed_at = $3::bigint, error_details = $4, lease_expires_at = NULL, "
+    "duration_ms = ($3::bigint - started_at) / 1000 WHERE id = $1::uuid";
+inline constexpr char kAskCancel[] = "UPDATE runs SET cancel_requested_at = $2::bigint WHERE id = $1::uuid";
+inline constexpr char kEvent[] = "INSERT INTO run_events (run_id, at, type, node_id, attempt, detail) "
+                                 "VALUES ($1::uuid, $2::bigint, $3, $4, $5::int, $6)";
+inline constexpr char kCancelsAsked[] =
+    "SELECT id::text FROM runs WHERE id = ANY ($1::uuid[]) AND status = 'running' "
+    "AND cancel_requested_at IS NOT NULL";
+
+inline constexpr char kBegin[] = "BEGIN";
+inline constexpr char kCommit[] = "COMMIT";
+
+#undef USHER_WAITING
+#undef USHER_FREE
+#undef USHER_CLAIMED
+
+} // namespace usher::run_sql

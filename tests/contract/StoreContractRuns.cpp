@@ -1,0 +1,455 @@
+#include "StoreFixture.h"
+
+#include "base/Uuid.h"
+
+#include <cppunit/extensions/HelperMacros.h>
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <set>
+
+namespace usher {
+
+class StoreContractRuns : public StoreFixture {
+    CPPUNIT_TEST_SUITE(StoreContractRuns);
+    CPPUNIT_TEST(aClaimedRunHasAllThatIsNeededToStartIt);
+    CPPUNIT_TEST(runsOfAJobAreClaimedInOrder);
+    CPPUNIT_TEST(largerPriorityGoesFirst);
+    CPPUNIT_TEST(jobsTakeTurns);
+    CPPUNIT_TEST(oneBacklogDoesNotBlockAnotherJob);
+    CPPUNIT_TEST(pausedAndBusyJobsAreNotClaimed);
+    CPPUNIT_TEST(fourClaimersNeverExceedAJobsLimit);
+    CPPUNIT_TEST(aRunGoesItsWay);
+    CPPUNIT_TEST(aLateWriterChangesNothing);
+    CPPUNIT_TEST(finishAnswersEachRow);
+    CPPUNIT_TEST(aLostRunIsRequeuedOrLostByPolicy);
+    CPPUNIT_TEST(cancellingEndsQueuedRunsAndAsksRunningOnes);
+    CPPUNIT_TEST(cancelRacingWithClaimEndsInOneState);
+    CPPUNIT_TEST(aNodeFindsItsRunsAgain);
+    CPPUNIT_TEST(runsAreListedNewestFirst);
+    CPPUNIT_TEST(resultsComeBackToTheLetter);
+    CPPUNIT_TEST(aRunWithoutItsRevisionStillRuns);
+    CPPUNIT_TEST(deletingAJobWhileItsRunsAreClaimed);
+    CPPUNIT_TEST_SUITE_END();
+
+    std::string status(const std::string& id) { return std::string(toText(runs().findRun(id)->status)); }
+
+    void aClaimedRunHasAllThatIsNeededToStartIt() {
+        const Job job = newJobWithTests(2, [](JobSettings& s) {
+            s.timeoutSeconds = 77;
+            s.retries = 2;
+            s.parallelism = 3;
+            s.network = true;
+            s.onLost = OnLost::rerun;
+        });
+        CPPUNIT_ASSERT(!runs().anyClaimable());
+        CPPUNIT_ASSERT(claim().empty());
+        const std::string id =
+            queue(job, [](NewRun& run) { run.parametersJson = R"({"BRANCH": "main", "N": "1"})"; });
+        CPPUNIT_ASSERT(runs().anyClaimable());
+        const auto claimed = claim();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, claimed.size());
+        const ClaimedRun& run = claimed[0];
+        CPPUNIT_ASSERT_EQUAL(id, run.runId);
+        CPPUNIT_ASSERT_EQUAL(job.id, run.jobId);
+        CPPUNIT_ASSERT_EQUAL(job.name, run.jobName);
+        CPPUNIT_ASSERT_EQUAL(1, run.attempt);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1}, run.leaseEpoch);
+        CPPUNIT_ASSERT_EQUAL(77, run.timeoutSeconds);
+        CPPUNIT_ASSERT_EQUAL(2, run.retries);
+        CPPUNIT_ASSERT_EQUAL(3, run.parallelism);
+        CPPUNIT_ASSERT(run.network && run.onLost == OnLost::rerun && !run.cancelRequested && !run.startedAt);
+        CPPUNIT_ASSERT(run.parameters == (Environment{{"BRANCH", "main"}, {"N", "1"}}));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, run.tests.size());
+        CPPUNIT_ASSERT_EQUAL(std::string("shell"), run.tests[1].type);
+        CPPUNIT_ASSERT_EQUAL(std::string("true"), run.tests[1].script);
+        CPPUNIT_ASSERT_EQUAL(std::string("2"),
+                             sql().value("SELECT count(*) FROM run_tests WHERE status = 'pending'"));
+        const auto found = runs().findRun(id);
+        CPPUNIT_ASSERT(found->status == RunStatus::running);
+        CPPUNIT_ASSERT_EQUAL(std::string("node-a"), found->nodeId);
+        CPPUNIT_ASSERT_EQUAL(std::string("basic"), found->sandbox);
+        CPPUNIT_ASSERT(claim().empty());
+        CPPUNIT_ASSERT(runs().claim({"n", "basic", now(), now(), 0}).empty());
+    }
+
+    void runsOfAJobAreClaimedInOrder() {
+        const Job job = newJobWithTests(1);
+        std::vector<std::string> order;
+        const Micros start = now();
+        for (int i = 0; i < 8; ++i)
+            order.push_back(queue(job, [&](NewRun& run) { run.queuedAt = start + i; }));
+        for (const std::string& id : order) {
+            const auto claimed = claim();
+            CPPUNIT_ASSERT_EQUAL(std::size_t{1}, claimed.size());
+            CPPUNIT_ASSERT_EQUAL(id, claimed[0].runId);
+            const RunOutcome outcome = outcomeOf(claimed[0]);
+            CPPUNIT_ASSERT(runs().finish(std::span(&outcome, 1)).at(0));
+        }
+    }
+
+    void largerPriorityGoesFirst() {
+        std::map<std::string, int> priorities;
+        for (int priority : {2, 9, 5, 0, 7}) {
+            const Job job = newJobWithTests(1, [&](JobSettings& s) { s.priority = priority; });
+            priorities[queue(job)] = priority;
+        }
+        const auto first = claim(2);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, first.size());
+        CPPUNIT_ASSERT_EQUAL(9, priorities[first[0].runId]);
+        CPPUNIT_ASSERT_EQUAL(7, priorities[first[1].runId]);
+        const auto rest = claim();
+        CPPUNIT_ASSERT_EQUAL(5, priorities[rest.at(0).runId]);
+        CPPUNIT_ASSERT_EQUAL(0, priorities[rest.at(2).runId]);
+    }
+
+    void jobsTakeTurns() {
+        std::vector<Job> all;
+        for (int i = 0; i < 3; ++i)
+            all.push_back(newJobWithTests(1, [](JobSettings& s) { s.maxConcurrency = 100; }));
+        for (const Job& job : all)
+            for (int i = 0; i < 4; ++i) queue(job);
+        std::vector<std::string> turns;
+        for (int i = 0; i < 12; ++i) turns.push_back(claim(1).at(0).jobId);
+        for (std::size_t round = 0; round < 4; ++round)
+            CPPUNIT_ASSERT_EQUAL(std::size_t{3},
+                                 std::set<std::string>(turns.begin() + static_cast<long>(round * 3),
+                                                       turns.begin() + static_cast<long>(round * 3 + 3))
+                                     .size());
+        // And within one claim.
+        for (const Job& job : all)
+            for (int i = 0; i < 4; ++i) queue(job);
+        std::map<std::string, int> share;
+        for (const ClaimedRun& run : claim(6)) ++share[run.jobId];
+        for (const auto& [job, count] : share) CPPUNIT_ASSERT_EQUAL(2, count);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{3}, share.size());
+    }
+
+    void oneBacklogDoesNotBlockAnotherJob() {
+        const Job busy = newJobWithTests(1), quiet = newJobWithTests(1);
+        for (int i = 0; i < 300; ++i) queue(busy);
+        CPPUNIT_ASSERT_EQUAL(busy.id, claim(5).at(0).jobId);
+        CPPUNIT_ASSERT(claim(5).empty());
+        const std::string id = queue(quiet);
+        CPPUNIT_ASSERT(runs().anyClaimable());
+        CPPUNIT_ASSERT_EQUAL(id, claim(1).at(0).runId);
+        CPPUNIT_ASSERT(!runs().anyClaimable());
+    }
+
+    void pausedAndBusyJobsAreNotClaimed() {
+        const Job job = newJobWithTests(1, [](JobSettings& s) { s.maxConcurrency = 2; });
+        for (int i = 0; i < 5; ++i) queue(job);
+        JobSettings paused = job;
+        paused.paused = true;
+        jobs().updateJob(job.id, paused);
+        CPPUNIT_ASSERT(!runs().anyClaimable());
+        CPPUNIT_ASSERT(claim().empty());
+        jobs().updateJob(job.id, job);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, claim().size());
+        CPPUNIT_ASSERT(claim().empty());
+        CPPUNIT_ASSERT(!runs().anyClaimable());
+    }
+
+    void fourClaimersNeverExceedAJobsLimit() {
+        std::map<std::string, int> limits;
+        for (int limit : {1, 2, 3}) {
+            const Job job = newJobWithTests(1, [&](JobSettings& s) { s.maxConcurrency = limit; });
+            limits[job.id] = limit;
+            for (int i = 0; i < 30; ++i) queue(job);
+        }
+        const auto second = openAgain();
+        std::mutex mutex;
+        std::map<std::string, int> running;
+        std::set<std::string> seen;
+        std::atomic<int> finished{0};
+        inParallel(4, [&](int thread) {
+            RunStore& store = thread % 2 ? second->runs() : runs();
+            for (int round = 0; round < 2000 && finished < 90; ++round) {
+                const auto claimed = store.claim({"n" + std::to_string(thread), "basic", now(), now(), 2});
+                {
+                    std::lock_guard lock(mutex);
+                    for (const ClaimedRun& run : claimed) {
+                        CPPUNIT_ASSERT(seen.insert(run.runId).second);
+                        CPPUNIT_ASSERT(++running[run.jobId] <= limits[run.jobId]);
+                    }
+                }
+                std::vector<RunOutcome> outcomes;
+                for (const ClaimedRun& run : claimed) outcomes.push_back(outcomeOf(run));
+                {
+                    // Before the commit: the next claim may come right behind it.
+                    std::lock_guard lock(mutex);
+                    for (const ClaimedRun& run : claimed) --running[run.jobId];
+                }
+                for (bool ours : store.finish(outcomes)) finished += ours;
+            }
+        });
+        CPPUNIT_ASSERT_EQUAL(90, finished.load());
+        CPPUNIT_ASSERT_EQUAL(std::string("90"),
+                             sql().value("SELECT count(*) FROM runs WHERE status = 'passed'"));
+    }
+
+    void aRunGoesItsWay() {
+        const Job job = newJobWithTests(2);
+        const std::string id = queue(job);
+        const ClaimedRun run = claim().at(0);
+        const Micros started = now();
+        CPPUNIT_ASSERT(runs().recordStarted(run, "basic (cgroup)", started));
+        RunTest test;
+        test.position = 1;
+        test.status = TestStatus::running;
+        test.startedAt = started;
+        CPPUNIT_ASSERT(runs().recordTest(run, test));
+        auto found = runs().findRun(id);
+        CPPUNIT_ASSERT(found->tests.at(1).status == TestStatus::running);
+        CPPUNIT_ASSERT(found->tests.at(0).status == TestStatus::pending);
+        CPPUNIT_ASSERT_EQUAL(std::string("test 1"), found->tests[1].title);
+        CPPUNIT_ASSERT_EQUAL(started, found->startedAt.value_or(0));
+        CPPUNIT_ASSERT_EQUAL(std::string("basic (cgroup)"), found->sandbox);
+        RunOutcome outcome = outcomeOf(run, RunStatus::failed);
+        outcome.exitCode = 3;
+        outcome.errorDetails = "test 1 said no";
+        outcome.tests[1].status = TestStatus::failed;
+        outcome.tests[1].exitCode = 3;
+        outcome.tests[1].truncated = true;
+        CPPUNIT_ASSERT(runs().finish(std::span(&outcome, 1)).at(0));
+        found = runs().findRun(id);
+        CPPUNIT_ASSERT(found->status == RunStatus::failed);
+        CPPUNIT_ASSERT_EQUAL(3, found->exitCode.value_or(0));
+        CPPUNIT_ASSERT(!found->signal);
+        CPPUNIT_ASSERT_EQUAL(outcome.errorDetails, found->errorDetails);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{750}, found->durationMs.value_or(0));
+        CPPUNIT_ASSERT_EQUAL(outcome.completedAt, found->completedAt.value_or(0));
+        CPPUNIT_ASSERT(found->tests[1].status == TestStatus::failed && found->tests[1].truncated);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{12}, found->tests[0].outputBytes);
+        std::string timeline;
+        for (const RunEvent& event : found->timeline) timeline += event.type + " ";
+        CPPUNIT_ASSERT_EQUAL(std::string("queued claimed started failed "), timeline);
+        CPPUNIT_ASSERT_EQUAL(std::string("node-a"), found->timeline[3].nodeId);
+        CPPUNIT_ASSERT(jobs().findJob(job.id)->lastRunAt.has_value());
+        CPPUNIT_ASSERT_EQUAL(job.revision, jobs().findJob(job.id)->revision);
+        CPPUNIT_ASSERT(!runs().findRun(createUuid()));
+    }
+
+    void aLateWriterChangesNothing() {
+        const Job job = newJobWithTests(1, [](JobSettings& s) { s.onLost = OnLost::rerun; });
+        const std::string id = queue(job);
+        const ClaimedRun late = claim().at(0);
+        CPPUNIT_ASSERT(runs().giveUp(late, "node gone", now()) == RunStatus::queued);
+        const ClaimedRun current = claim(1, "node-b").at(0);
+        CPPUNIT_ASSERT_EQUAL(2, current.attempt);
+        CPPUNIT_ASSERT(current.leaseEpoch > late.leaseEpoch);
+        RunTest test;
+        test.status = TestStatus::failed;
+        ClaimedRun wrongEpoch = current, wrongAttempt = current;
+        wrongEpoch.leaseEpoch -= 1;
+        wrongAttempt.attempt += 1;
+        for (const ClaimedRun& stale : {late, wrongEpoch, wrongAttempt}) {
+            CPPUNIT_ASSERT(!runs().recordStarted(stale, "x", now()));
+            CPPUNIT_ASSERT(!runs().recordTest(stale, test));
+            const RunOutcome outcome = outcomeOf(stale, RunStatus::failed);
+            CPPUNIT_ASSERT(!runs().finish(std::span(&outcome, 1)).at(0));
+            CPPUNIT_ASSERT(runs().giveUp(stale, "x", now()) == RunStatus::running);
+        }
+        const auto found = runs().findRun(id);
+        CPPUNIT_ASSERT(found->status == RunStatus::running && !found->startedAt);
+        CPPUNIT_ASSERT(found->tests.at(0).status == TestStatus::pending);
+        const RunOutcome outcome = outcomeOf(current);
+        CPPUNIT_ASSERT(runs().finish(std::span(&outcome, 1)).at(0));
+        CPPUNIT_ASSERT(!runs().finish(std::span(&outcome, 1)).at(0));
+        CPPUNIT_ASSERT(!runs().recordTest(current, test));
+        CPPUNIT_ASSERT(runs().giveUp(current, "x", now()) == RunStatus::passed);
+        CPPUNIT_ASSERT_EQUAL(std::string("passed"), status(id));
+    }
+
+    void finishAnswersEachRow() {
+        const Job job = newJobWithTests(2, [](JobSettings& s) { s.maxConcurrency = 50; });
+        for (int i = 0; i < 20; ++i) queue(job);
+        std::vector<RunOutcome> outcomes;
+        for (const ClaimedRun& run : claim(20)) outcomes.push_back(outcomeOf(run));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{20}, outcomes.size());
+        outcomes[3].leaseEpoch += 1;
+        outcomes[7].runId = createUuid();
+        outcomes.push_back(outcomes[0]);
+        const auto ours = runs().finish(outcomes);
+        for (std::size_t i = 0; i < 21; ++i)
+            CPPUNIT_ASSERT_EQUAL(i != 3 && i != 7 && i != 20, bool(ours.at(i)));
+        CPPUNIT_ASSERT_EQUAL(std::string("18"),
+                             sql().value("SELECT count(*) FROM runs WHERE status = 'passed'"));
+        CPPUNIT_ASSERT_EQUAL(std::string("36"),
+                             sql().value("SELECT count(*) FROM run_tests WHERE status = 'passed'"));
+        CPPUNIT_ASSERT_EQUAL(std::string("18"),
+                             sql().value("SELECT count(*) FROM run_events WHERE type = 'passed'"));
+        CPPUNIT_ASSERT(runs().finish({}).empty());
+    }
+
+    void aLostRunIsRequeuedOrLostByPolicy() {
+        const Job fail = newJobWithTests(1),
+                  rerun = newJobWithTests(1, [](JobSettings&s) { s.onLost = OnLost::rerun; });
+        const std::string lost = queue(fail);
+        CPPUNIT_ASSERT(runs().giveUp(claim().at(0), "its node is gone", now()) == RunStatus::lost);
+        CPPUNIT_ASSERT_EQUAL(std::string("lost"), status(lost));
+        CPPUNIT_ASSERT_EQUAL(std::string("its node is gone"), runs().findRun(lost)->errorDetails);
+        const std::string again = queue(rerun);
+        const std::string behind = queue(rerun);
+        const ClaimedRun first = claim().at(0);
+        runs().recordStarted(first, "basic", now());
+        RunTest test;
+        test.status = TestStatus::passed;
+        CPPUNIT_ASSERT(runs().recordTest(first, test));
+        CPPUNIT_ASSERT(runs().giveUp(first, "its node is gone", now()) == RunStatus::queued);
+        auto found = runs().findRun(again);
+        CPPUNIT_ASSERT(found->status == RunStatus::queued && found->nodeId.empty() && !found->startedAt);
+        CPPUNIT_ASSERT_EQUAL(2, found->attempt);
+        CPPUNIT_ASSERT_EQUAL(std::string("requeued"), found->timeline.back().type);
+        const ClaimedRun next = claim().at(0);
+        CPPUNIT_ASSERT_EQUAL(again, next.runId); // before the one that came later
+        CPPUNIT_ASSERT(runs().findRun(again)->tests.at(0).status == TestStatus::pending);
+        // Who asked to cancel does not want it run again.
+        CPPUNIT_ASSERT(runs().requestCancel(again, "user", now()) == RunStore::Cancel::requested);
+        CPPUNIT_ASSERT(runs().giveUp(next, "gone", now()) == RunStatus::cancelled);
+    }
+
+    void cancellingEndsQueuedRunsAndAsksRunningOnes() {
+        const Job job = newJobWithTests(1);
+        const std::string running = queue(job), queued = queue(job);
+        const ClaimedRun run = claim().at(0);
+        CPPUNIT_ASSERT(runs().requestCancel(queued, "Ann", now()) == RunStore::Cancel::cancelled);
+        CPPUNIT_ASSERT_EQUAL(std::string("cancelled"), status(queued));
+        CPPUNIT_ASSERT(runs().findRun(queued)->completedAt.has_value());
+        CPPUNIT_ASSERT(runs().requestCancel(queued, "Ann", now()) == RunStore::Cancel::alreadyEnded);
+        CPPUNIT_ASSERT(runs().cancelsRequested(std::span(&running, 1)).empty());
+        CPPUNIT_ASSERT(runs().requestCancel(running, "Ann", now()) == RunStore::Cancel::requested);
+        CPPUNIT_ASSERT(runs().requestCancel(running, "Ben", now()) == RunStore::Cancel::requested);
+        const std::vector<std::string> asked{queued, running, createUuid()};
+        CPPUNIT_ASSERT(runs().cancelsRequested(asked) == std::vector<std::string>{running});
+        CPPUNIT_ASSERT(runs().findRun(running)->cancelRequested);
+        CPPUNIT_ASSERT(runs().runsHeldBy("node-a").at(0).cancelRequested);
+        const RunOutcome outcome = outcomeOf(run, RunStatus::cancelled);
+        CPPUNIT_ASSERT(runs().finish(std::span(&outcome, 1)).at(0));
+        CPPUNIT_ASSERT(runs().cancelsRequested(asked).empty());
+        CPPUNIT_ASSERT(runs().requestCancel(createUuid(), "x", now()) == RunStore::Cancel::notFound);
+        std::string timeline;
+        const auto found = runs().findRun(running);
+        for (const RunEvent& event : found->timeline) timeline += event.type + " ";
+        CPPUNIT_ASSERT_EQUAL(std::string("queued claimed cancel-requested cancelled "), timeline);
+    }
+
+    void cancelRacingWithClaimEndsInOneState() {
+        const Job job = newJobWithTests(1, [](JobSettings& s) { s.maxConcurrency = 1000; });
+        std::vector<std::string> ids;
+        for (int i = 0; i < 60; ++i) ids.push_back(queue(job));
+        std::atomic<int> claimedCount{0}, cancelled{0}, requested{0};
+        inParallel(4, [&](int thread) {
+            if (thread < 2) {
+                for (int i = 0; i < 30; ++i) claimedCount += static_cast<int>(claim(2).size());
+                return;
+            }
+            for (std::size_t i = static_cast<std::size_t>(thread - 2); i < ids.size(); i += 2) {
+                const auto result = runs().requestCancel(ids[ids.size() - 1 - i], "x", now());
+                cancelled += result == RunStore::Cancel::cancelled;
+                requested += result == RunStore::Cancel::requested;
+            }
+        });
+        CPPUNIT_ASSERT_EQUAL(60, cancelled + requested);
+        CPPUNIT_ASSERT_EQUAL(std::to_string(cancelled.load()),
+                             sql().value("SELECT count(*) FROM runs WHERE status = 'cancelled'"));
+        CPPUNIT_ASSERT_EQUAL(60, claimedCount + cancelled);
+    }
+
+    void aNodeFindsItsRunsAgain() {
+        const Job job = newJobWithTests(1, [](JobSettings& s) { s.maxConcurrency = 5; });
+        for (int i = 0; i < 3; ++i) queue(job);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, claim(2, "node-a").size());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, claim(2, "node-b").size());
+        const auto held = runs().runsHeldBy("node-a");
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, held.size());
+        CPPUNIT_ASSERT_EQUAL(std::string("true"), held[0].tests.at(0).script);
+        const RunOutcome outcome = outcomeOf(held[0]);
+        CPPUNIT_ASSERT(runs().finish(std::span(&outcome, 1)).at(0));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, runs().runsHeldBy("node-a").size());
+        CPPUNIT_ASSERT(runs().runsHeldBy("'; --").empty());
+    }
+
+    void runsAreListedNewestFirst() {
+        const Job a = newJobWithTests(1), b = newJobWithTests(1);
+        std::vector<std::string> ids;
+        for (int i = 0; i < 23; ++i) ids.push_back(queue(i % 2 ? a : b));
+        std::sort(ids.rbegin(), ids.rend());
+        RunFilter filter;
+        filter.page.limit = 10;
+        std::vector<std::string> listed;
+        for (int page = 0; page < 5; ++page) {
+            const Page<Run> found = runs().listRuns(filter);
+            for (const Run& run : found.items) listed.push_back(run.id);
+            filter.page.cursor = found.nextCursor;
+            if (filter.page.cursor.empty()) break;
+        }
+        CPPUNIT_ASSERT(listed == ids);
+        filter = {};
+        filter.jobId = a.id;
+        CPPUNIT_ASSERT_EQUAL(std::size_t{11}, runs().listRuns(filter).items.size());
+        claim();
+        filter.status = RunStatus::running;
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, runs().listRuns(filter).items.size());
+        filter.principalId = "nobody";
+        CPPUNIT_ASSERT(runs().listRuns(filter).items.empty());
+    }
+
+    void resultsComeBackToTheLetter() {
+        const Job job = newJobWithTests(1, [](JobSettings& s) { s.maxConcurrency = 50; });
+        for (const std::string text :
+             {"'; DROP TABLE runs; --", "{\"a\"} \\ NULL", "\xF0\x9F\x9A\x80\n\t", "NULL", ""}) {
+            queue(job);
+            const ClaimedRun run = claim(1).at(0);
+            RunOutcome outcome = outcomeOf(run, RunStatus::error);
+            outcome.errorDetails = outcome.sandbox = text;
+            outcome.exitCode = std::nullopt;
+            outcome.signal = 9;
+            outcome.tests[0].errorDetails = text;
+            outcome.tests[0].casesJson = R"([{"name":"a \" \\ {b}, \u00e9","status":"failed"}])";
+            outcome.tests[0].durationMs = std::nullopt;
+            CPPUNIT_ASSERT(runs().recordTest(run, outcome.tests[0]));
+            CPPUNIT_ASSERT_EQUAL(text, runs().findRun(run.runId)->tests.at(0).errorDetails);
+            CPPUNIT_ASSERT(runs().finish(std::span(&outcome, 1)).at(0));
+            const auto found = runs().findRun(run.runId);
+            CPPUNIT_ASSERT_EQUAL(text, found->errorDetails);
+            CPPUNIT_ASSERT_EQUAL(text, found->sandbox);
+            CPPUNIT_ASSERT_EQUAL(text, found->tests.at(0).errorDetails);
+            CPPUNIT_ASSERT_EQUAL(outcome.tests[0].casesJson, found->tests[0].casesJson);
+            CPPUNIT_ASSERT(!found->exitCode && found->signal == 9 && !found->tests[0].durationMs);
+        }
+    }
+
+    void aRunWithoutItsRevisionStillRuns() {
+        const Job job = newJobWithTests(2);
+        sql().run("INSERT INTO runs (job_id, revision) SELECT id, 1 FROM jobs");
+        const auto claimed = claim();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, claimed.at(0).tests.size());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, runs().findRun(claimed[0].runId)->tests.size());
+    }
+
+    void deletingAJobWhileItsRunsAreClaimed() {
+        for (int round = 0; round < 5; ++round) {
+            const Job job = newJobWithTests(1, [](JobSettings& s) { s.maxConcurrency = 100; });
+            for (int i = 0; i < 20; ++i) queue(job);
+            inParallel(3, [&](int thread) {
+                if (thread == 2) {
+                    jobs().deleteJob(job.id);
+                    return;
+                }
+                for (int i = 0; i < 10; ++i) {
+                    std::vector<RunOutcome> outcomes;
+                    for (const ClaimedRun& run : claim(2)) outcomes.push_back(outcomeOf(run));
+                    runs().finish(outcomes);
+                }
+            });
+            CPPUNIT_ASSERT(!jobs().findJob(job.id));
+            CPPUNIT_ASSERT_EQUAL(std::string("0"), sql().value("SELECT count(*) FROM runs"));
+        }
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(StoreContractRuns);
+
+} // namespace usher
