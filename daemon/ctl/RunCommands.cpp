@@ -178,7 +178,16 @@ void addRunCommands(std::vector<Command>& commands) {
                         "> third-test.log",
                         log});
     commands.push_back(
-        {"run wait", "RUN", "wait for the verdict of a run and exit with it", 1, 1, {}, "", waitForRun});
+        {"run wait",
+         "RUN",
+         "wait for the verdict of a run and exit with it",
+         1,
+         1,
+         {{"follow", "", "show the tests' output as it comes", false, 'f'},
+          {"timeout", "S", "stop waiting after so many seconds (exit code 4); the run goes on"},
+          raw},
+         "Exit codes: 0 passed, 1 failed, 3 error, 4 timeout, 5 cancelled, 6 lost.",
+         waitForRun});
     commands.push_back(
         {"run cancel", "RUN", "end a run: TERM, then KILL after the grace time", 1, 1, {}, "", cancel});
     commands.push_back({"run rerun", "RUN", "run the same again", 1, 1, {}, "", rerun});

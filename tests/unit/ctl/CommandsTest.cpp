@@ -281,6 +281,7 @@ class CommandsTest : public CppUnit::TestFixture {
             CPPUNIT_ASSERT_EQUAL_MESSAGE(status, code, one.command({"trigger", job, "--wait"}));
             CPPUNIT_ASSERT(one.person.said(status + " in 1.90 s"));
             CPPUNIT_ASSERT(!one.person.said("hello"));
+            CPPUNIT_ASSERT_EQUAL(code, one.command({"run", "wait", run}));
             CPPUNIT_ASSERT_EQUAL(code, one.command({"trigger", job, "--wait", "--json"}));
             CPPUNIT_ASSERT_EQUAL(std::string("{"), one.person.out.substr(0, 1));
         }
