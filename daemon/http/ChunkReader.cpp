@@ -93,7 +93,7 @@ bool isTrailer(std::string_view line) {
     return true;
 }
 
-ChunkReader::State ChunkReader::refuse(const Refusal& refusal) {
+ChunkReader::State ChunkReader::refuse(const FramingFault& refusal) {
     _refusal = refusal;
     return State::Refused;
 }
@@ -137,7 +137,7 @@ ChunkReader::State ChunkReader::read(std::string_view& input, std::string& body)
     return State::Incomplete;
 }
 
-std::optional<Refusal> ChunkReader::endLine() {
+std::optional<FramingFault> ChunkReader::endLine() {
     const std::string line = std::exchange(_line, {});
     switch (_stage) {
     case Stage::Data:

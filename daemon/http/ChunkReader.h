@@ -23,14 +23,14 @@ public:
     /// Takes from the front of `input` what belongs to the body, and appends the data to `body`.
     State read(std::string_view& input, std::string& body);
     /// Only when Refused: 400, or 413 when the body would be larger than maxBytes.
-    const Refusal& refusal() const { return _refusal; }
+    const FramingFault& refusal() const { return _refusal; }
     std::size_t heldBytes() const { return _line.capacity(); }
 
 private:
     enum class Stage { Size, Data, DataEnd, Trailer };
 
-    State refuse(const Refusal& refusal);
-    std::optional<Refusal> endLine();
+    State refuse(const FramingFault& refusal);
+    std::optional<FramingFault> endLine();
 
     std::size_t _maxBytes;
     Stage _stage = Stage::Size;
@@ -39,7 +39,7 @@ private:
     bool _ended = false;
     std::uint64_t _left = 0; ///< bytes of the chunk that are still to come
     std::size_t _extra = 0;  ///< bytes of extensions and trailers so far
-    Refusal _refusal;
+    FramingFault _refusal;
 };
 
 /// `size [;extensions]` without its line end; nothing when it is not exactly that.

@@ -68,7 +68,7 @@ private:
     void received(std::string_view bytes);
     std::size_t consume(std::string_view bytes);
     void dispatch();
-    void refuse(const Refusal& refusal);
+    void refuse(const FramingFault& refusal);
     void peerEnded();
     void send(std::string bytes);
     void flush();

@@ -9,7 +9,7 @@
 // The half of Connection that sends: refusals, answers, streams, and the end of the connection.
 namespace usher {
 
-void Connection::refuse(const Refusal& refusal) {
+void Connection::refuse(const FramingFault& refusal) {
     ReplyFrame frame;
     frame.keepAlive = false;
     frame.headOnly = _reader.refusedHead();

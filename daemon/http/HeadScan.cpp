@@ -7,7 +7,7 @@ namespace {
 constexpr std::size_t longestMethod = 32;
 } // namespace
 
-HeadScan::State HeadScan::refuse(const Refusal& refusal) {
+HeadScan::State HeadScan::refuse(const FramingFault& refusal) {
     _refusal = refusal;
     return State::Refused;
 }
@@ -56,7 +56,7 @@ HeadScan::State HeadScan::scan(std::string_view bytes) {
     return State::Incomplete;
 }
 
-std::optional<Refusal> HeadScan::endLine(std::string_view bytes) {
+std::optional<FramingFault> HeadScan::endLine(std::string_view bytes) {
     const std::string_view line = bytes.substr(_lineBegin, _position - 1 - _lineBegin);
     if (line.empty()) {
         if (_line > 0) return std::nullopt;

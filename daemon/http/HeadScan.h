@@ -25,11 +25,11 @@ public:
     /// Where the body begins. Only when Complete.
     std::size_t end() const { return _position; }
     /// Only when Refused.
-    const Refusal& refusal() const { return _refusal; }
+    const FramingFault& refusal() const { return _refusal; }
 
 private:
-    State refuse(const Refusal& refusal);
-    std::optional<Refusal> endLine(std::string_view bytes);
+    State refuse(const FramingFault& refusal);
+    std::optional<FramingFault> endLine(std::string_view bytes);
 
     HeadLimits _limits;
     std::size_t _position = 0; ///< bytes that were looked at
@@ -39,7 +39,7 @@ private:
     bool _afterCr = false;
     bool _emptyLineSeen = false;
     bool _methodRead = false;
-    Refusal _refusal;
+    FramingFault _refusal;
 };
 
 } // namespace usher

@@ -203,7 +203,7 @@ void ListenerLoop::handOver() {
     _handOverPosted = false;
     _workers.offer(_batch);
     for (auto& exchange : _batch) {
-        const Refusal refusal = overloaded();
+        const FramingFault refusal = overloaded();
         exchange->reply(Reply::error(refusal.status, refusal.title, refusal.message, refusal.code,
                                      exchange->request().id));
     }

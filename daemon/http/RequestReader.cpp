@@ -6,7 +6,7 @@
 
 namespace usher {
 
-RequestReader::Outcome RequestReader::refuse(const Refusal& refusal) {
+RequestReader::Outcome RequestReader::refuse(const FramingFault& refusal) {
     if (_request) _refusedId = _request->id;
     _refusal = refusal;
     return Outcome::Refused;
@@ -35,7 +35,7 @@ RequestReader::Outcome RequestReader::readHeadOf(std::string_view input, std::si
     const std::string_view bytes = input.substr(_scan.begin(), _scan.end() - _scan.begin());
     if (auto refusal = readHead(bytes, head)) return refuse(*refusal);
     auto judged = judgeHead(head);
-    if (const auto* refusal = std::get_if<Refusal>(&judged)) {
+    if (const auto* refusal = std::get_if<FramingFault>(&judged)) {
         for (const auto& [name, value] : head.fields)
             if (equalsIgnoreCase(name, "x-request-id") && isRequestId(value)) _refusedId = value;
         return refuse(*refusal);

@@ -35,7 +35,7 @@ public:
     /// Approximate memory of the request that is being read.
     std::size_t heldBytes() const;
 
-    const Refusal& refusal() const { return _refusal; }
+    const FramingFault& refusal() const { return _refusal; }
     /// How the answer to the current request must be framed; of a refused one too, as far as it is known.
     const RequestPlan& plan() const { return _plan; }
     /// The complete request; the reader is then ready for the next.
@@ -49,7 +49,7 @@ public:
 private:
     Outcome readHeadOf(std::string_view input, std::size_t& used);
     Outcome readBodyOf(std::string_view input, std::size_t& used);
-    Outcome refuse(const Refusal& refusal);
+    Outcome refuse(const FramingFault& refusal);
     void fill(const RequestHead& head);
 
     const HeadLimits& _limits;
@@ -62,7 +62,7 @@ private:
     bool _continueDue = false;
     bool _refusedHead = false;
     std::string _refusedId;
-    Refusal _refusal;
+    FramingFault _refusal;
 };
 
 } // namespace usher

@@ -109,7 +109,7 @@ void eachMember(std::string_view list, Visit visit) {
     }
 }
 
-std::optional<Refusal> checkAuthority(std::string_view authority) {
+std::optional<FramingFault> checkAuthority(std::string_view authority) {
     // userinfo in a request target disguises the host (RFC 9110 section 4.2.4).
     if (!isHost(authority)) return badRequest("The request target names no valid host.");
     return std::nullopt;
@@ -117,24 +117,24 @@ std::optional<Refusal> checkAuthority(std::string_view authority) {
 
 } // namespace
 
-Refusal badRequest(const char* message) {
+FramingFault badRequest(const char* message) {
     return {.message = message};
 }
-Refusal uriTooLong() {
+FramingFault uriTooLong() {
     return {414, "URI_TOO_LONG", "URI too long", "Shorten the path or the query of the request."};
 }
-Refusal headersTooLarge() {
+FramingFault headersTooLarge() {
     return {431, "HEADERS_TOO_LARGE", "Request header too large", "Send fewer or shorter header fields."};
 }
-Refusal payloadTooLarge() {
+FramingFault payloadTooLarge() {
     return {413, "PAYLOAD_TOO_LARGE", "Payload too large",
             "Send a smaller body; this path does not take one of this size."};
 }
-Refusal requestTimeout() {
+FramingFault requestTimeout() {
     return {408, "REQUEST_TIMEOUT", "Request timeout",
             "The request was not complete in time; send it again."};
 }
-Refusal overloaded() {
+FramingFault overloaded() {
     return {503, "OVERLOADED", "Overloaded", "The server has more work than it can take; try again shortly."};
 }
 
@@ -156,7 +156,7 @@ std::optional<std::size_t> findSingleField(std::string_view name) {
     return std::nullopt;
 }
 
-std::optional<Refusal> checkRequestLine(std::string_view line, const HeadLimits& limits) {
+std::optional<FramingFault> checkRequestLine(std::string_view line, const HeadLimits& limits) {
     const std::size_t first = line.find(' ');
     const std::size_t last = line.rfind(' ');
     if (first == line.npos || last == first)
@@ -176,12 +176,12 @@ std::optional<Refusal> checkRequestLine(std::string_view line, const HeadLimits&
     // of HTTP.
     if (version[5] == '0') return badRequest("There is no such version of HTTP.");
     if (version[5] != '1')
-        return Refusal{505, "HTTP_VERSION_NOT_SUPPORTED", "HTTP version not supported", "Use HTTP/1.1."};
+        return FramingFault{505, "HTTP_VERSION_NOT_SUPPORTED", "HTTP version not supported", "Use HTTP/1.1."};
     if (target.size() > limits.maxTarget) return uriTooLong();
     return std::nullopt;
 }
 
-std::optional<Refusal> readHead(std::string_view head, RequestHead& into) {
+std::optional<FramingFault> readHead(std::string_view head, RequestHead& into) {
     into.fields.clear();
     // Beast knows the minor versions 0 and 1 only; a higher one is processed as 1.1 (see checkRequestLine()).
     const std::size_t minor = head.substr(0, head.find('\r')).size() - 1;
@@ -202,7 +202,7 @@ std::optional<Refusal> readHead(std::string_view head, RequestHead& into) {
     return badRequest("A header field is malformed.");
 }
 
-std::variant<Target, Refusal> readTarget(std::string_view method, std::string_view target) {
+std::variant<Target, FramingFault> readTarget(std::string_view method, std::string_view target) {
     if (target == "*") {
         if (method != "OPTIONS") return badRequest("The target * goes with OPTIONS only.");
         return Target{target, {}};
@@ -257,7 +257,7 @@ std::optional<std::uint64_t> readContentLength(std::string_view value) {
     return length;
 }
 
-std::variant<RequestPlan, Refusal> judgeHead(const RequestHead& head) {
+std::variant<RequestPlan, FramingFault> judgeHead(const RequestHead& head) {
     RequestPlan plan;
     plan.http10 = head.major == 1 && head.minor == 0;
     int hosts = 0, lengths = 0, codings = 0, ids = 0;
@@ -304,18 +304,18 @@ std::variant<RequestPlan, Refusal> judgeHead(const RequestHead& head) {
     // RFC 9112 section 6.1: such a message must be treated as if its framing were faulty.
     if (codings > 0 && plan.http10) return badRequest("Transfer-Encoding in an HTTP/1.0 request.");
     auto target = readTarget(head.method, head.target);
-    if (const auto* bad = std::get_if<Refusal>(&target)) return *bad;
+    if (const auto* bad = std::get_if<FramingFault>(&target)) return *bad;
     plan.target = std::get<Target>(target);
     plan.keepAlive = !close && (!plan.http10 || keepAlive);
     if (plan.http10) {
         plan.expectsContinue = false; // RFC 9110 section 10.1.1: must be ignored
     } else if (unknownExpectation) {
-        return Refusal{417, "EXPECTATION_FAILED", "Expectation failed",
-                       "The only expectation known here is 100-continue."};
+        return FramingFault{417, "EXPECTATION_FAILED", "Expectation failed",
+                            "The only expectation known here is 100-continue."};
     }
     if (encoded)
-        return Refusal{415, "UNSUPPORTED_MEDIA_TYPE", "Unsupported media type",
-                       "Send the body without Content-Encoding."};
+        return FramingFault{415, "UNSUPPORTED_MEDIA_TYPE", "Unsupported media type",
+                            "Send the body without Content-Encoding."};
     return plan;
 }
 

@@ -20,19 +20,19 @@ namespace usher {
 // Threads: none of it is shared; each function may be called from any thread.
 
 /// Why a request is not executed. All are answered and the connection is closed. The texts are literals.
-struct Refusal {
+struct FramingFault {
     int status = 400;
     const char* code = "BAD_REQUEST";
     const char* title = "Bad request";
     const char* message = "";
 };
 
-Refusal badRequest(const char* message);
-Refusal uriTooLong();
-Refusal headersTooLarge();
-Refusal payloadTooLarge();
-Refusal requestTimeout();
-Refusal overloaded();
+FramingFault badRequest(const char* message);
+FramingFault uriTooLong();
+FramingFault headersTooLarge();
+FramingFault payloadTooLarge();
+FramingFault requestTimeout();
+FramingFault overloaded();
 
 struct HeadLimits {
     std::size_t maxTarget = 8u << 10;
@@ -52,18 +52,18 @@ struct RequestHead {
 
 /// Splits a head that HeadScan found complete (from begin() to end()). `into` keeps its storage for the next
 /// request.
-std::optional<Refusal> readHead(std::string_view head, RequestHead& into);
+std::optional<FramingFault> readHead(std::string_view head, RequestHead& into);
 
 /// `METHOD SP target SP HTTP/d.d` without its line end: 505 for a whole version other than 1, 400 for
 /// anything else.
-std::optional<Refusal> checkRequestLine(std::string_view line, const HeadLimits& limits = {});
+std::optional<FramingFault> checkRequestLine(std::string_view line, const HeadLimits& limits = {});
 
 struct Target {
     std::string_view path;  ///< "/" at least, "*" for OPTIONS *
     std::string_view query; ///< without '?'
 };
 /// origin-form, absolute-form (http and https, RFC 9112 section 3.2.2) and, for OPTIONS alone, `*`.
-std::variant<Target, Refusal> readTarget(std::string_view method, std::string_view target);
+std::variant<Target, FramingFault> readTarget(std::string_view method, std::string_view target);
 
 /// host [":" port] as in RFC 9110 section 7.2: a name, an IPv4 address or an IPv6 literal; not empty, no
 /// userinfo.
@@ -89,6 +89,6 @@ struct RequestPlan {
     bool expectsContinue = false;
     std::string_view requestId; ///< the client's own, when it may be echoed
 };
-std::variant<RequestPlan, Refusal> judgeHead(const RequestHead& head);
+std::variant<RequestPlan, FramingFault> judgeHead(const RequestHead& head);
 
 } // namespace usher

@@ -16,7 +16,7 @@ inline int judge(const std::string& bytes, const HeadLimits& limits = {}) {
     const std::string_view view = std::string_view(bytes).substr(scan.begin(), scan.end() - scan.begin());
     if (auto refusal = readHead(view, head)) return refusal->status;
     const auto plan = judgeHead(head);
-    const auto* refusal = std::get_if<Refusal>(&plan);
+    const auto* refusal = std::get_if<FramingFault>(&plan);
     return refusal ? refusal->status : 0;
 }
 
