@@ -133,7 +133,10 @@ Verdict read(const usher_verdict& raw) {
     default:
         throw Unusable{"its decision is " + std::to_string(raw.decision)};
     }
-    if (verdict.decision == Decision::allow) verdict.principal = readPrincipal(raw);
+    // A refusal may name whose credential it was; who lets in must.
+    if (verdict.decision == Decision::allow ||
+        (verdict.decision == Decision::deny && raw.principal_id.size != 0))
+        verdict.principal = readPrincipal(raw);
 
     std::string_view code = text(raw.code, kMaxCode, "code");
     if (isCode(code)) verdict.code = code;

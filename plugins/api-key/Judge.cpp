@@ -71,7 +71,11 @@ Verdict rateLimited(const KeyRow& key, const Limits& limits) {
         Verdict::deny("RATE_LIMITED", "Rate limit exceeded",
                       "This key may be used " + std::to_string(limits.max) + " times in " +
                           std::to_string(secondsUp(key.windowMs)) + " s. Try again in " + wait + " s.");
-    verdict.status(429).replayOk().audit(about(key)).header("Retry-After", wait);
+    verdict.status(429)
+        .replayOk()
+        .audit(about(key))
+        .principal("api-key:" + key.id, key.name)
+        .header("Retry-After", wait);
     addLimits(verdict, limits);
     return verdict;
 }
@@ -79,7 +83,11 @@ Verdict rateLimited(const KeyRow& key, const Limits& limits) {
 Verdict usedUp(const KeyRow& key, const std::optional<Limits>& limits) {
     Verdict verdict = Verdict::deny("USAGE_EXCEEDED", "Usage limit reached",
                                     "This key has no uses left. Ask for more uses or another key.");
-    verdict.status(429).replayOk().audit(about(key)).header("Retry-After", "3600");
+    verdict.status(429)
+        .replayOk()
+        .audit(about(key))
+        .principal("api-key:" + key.id, key.name)
+        .header("Retry-After", "3600");
     if (limits) addLimits(verdict, *limits);
     return verdict;
 }
@@ -94,26 +102,26 @@ std::optional<Refusal> refusal(const Check& check, const KeyRow& key) {
     if (!key.enabled) {
         Verdict verdict = Verdict::deny("API_KEY_DISABLED", "API key disabled",
                                         "Enable this key again, or use another one.");
-        verdict.audit(about(key));
+        verdict.audit(about(key)).principal("api-key:" + key.id, key.name);
         return Refusal{invalidToken(std::move(verdict)), false};
     }
     if (key.expired) {
         Verdict verdict =
             Verdict::deny("API_KEY_EXPIRED", "API key expired", "Extend this key or create a new one.");
-        verdict.audit(about(key));
+        verdict.audit(about(key)).principal("api-key:" + key.id, key.name);
         return Refusal{invalidToken(std::move(verdict)), false};
     }
     if (!key.allowedAddresses.empty() && !addressAllowed(key.allowedAddresses, check.address)) {
         Verdict verdict = Verdict::deny("ADDRESS_NOT_ALLOWED", "Address not allowed",
                                         "This key may be used only from the addresses in its list.");
-        verdict.status(403).audit(about(key));
+        verdict.status(403).audit(about(key)).principal("api-key:" + key.id, key.name);
         return Refusal{std::move(verdict), true};
     }
     const bool own = check.verb != Verb::trigger && check.startedBy == "api-key:" + key.id;
     if (!own && !permits(key.permissions, key.jobId, check.verb, check.job)) {
         Verdict verdict = Verdict::deny("API_KEY_NOT_AUTHORIZED", "API key not authorized for this job",
                                         "Use a key that was made for this job.");
-        verdict.status(403).audit(about(key));
+        verdict.status(403).audit(about(key)).principal("api-key:" + key.id, key.name);
         return Refusal{std::move(verdict), true};
     }
     return std::nullopt;

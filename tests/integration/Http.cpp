@@ -14,7 +14,8 @@ namespace usher::test {
 
 Json Answer::json() const {
     auto parsed = parseJson(body, {.maxBytes = 64u << 20});
-    CPPUNIT_ASSERT_MESSAGE("not JSON: " + std::to_string(status) + " " + body, std::holds_alternative<Json>(parsed));
+    CPPUNIT_ASSERT_MESSAGE("not JSON: " + std::to_string(status) + " " + body,
+                           std::holds_alternative<Json>(parsed));
     return std::get<Json>(parsed);
 }
 
@@ -62,7 +63,8 @@ Answer Http::request(const std::string& method, const std::string& target, const
                      const std::string& body) {
     Answer answer;
     if (!connect()) return answer;
-    std::string head = method + " " + target + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(_port) + "\r\n";
+    std::string head =
+        method + " " + target + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(_port) + "\r\n";
     bool typed = false;
     for (const auto& [name, value] : headers) {
         head += name + ": " + value + "\r\n";
@@ -96,7 +98,8 @@ Answer Http::request(const std::string& method, const std::string& target, const
             if (size == 0) break;
         }
     } else if (hasBody) {
-        std::size_t length = static_cast<std::size_t>(parseInteger(answer.field("content-length")).value_or(0));
+        std::size_t length =
+            static_cast<std::size_t>(parseInteger(answer.field("content-length")).value_or(0));
         while (_buffer.size() < length)
             if (!fill()) return close(), answer;
         answer.body = _buffer.substr(0, length);
@@ -112,9 +115,11 @@ std::string Http::raw(const std::string& bytes, double seconds) {
     if (!connect()) return {};
     sendAll(bytes);
     std::string out;
-    auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(static_cast<int>(seconds * 1000));
+    auto until =
+        std::chrono::steady_clock::now() + std::chrono::milliseconds(static_cast<int>(seconds * 1000));
     while (true) {
-        auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+        auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
         pollfd entry{_fd, POLLIN, 0};
         if (left.count() <= 0 || ::poll(&entry, 1, static_cast<int>(left.count())) <= 0) break;
         char buffer[65536];

@@ -9,7 +9,7 @@
 namespace usher::test {
 
 struct Answer {
-    int status = 0; ///< 0: no answer
+    int status = 0;                            ///< 0: no answer
     std::map<std::string, std::string> fields; ///< names in lower case
     std::string body;
 
@@ -24,7 +24,8 @@ struct Answer {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
-/// One connection to the daemon, kept open. Not synchronised. Plain sockets, so that a test says exactly what is sent.
+/// One connection to the daemon, kept open. Not synchronised. Plain sockets, so that a test says exactly what
+/// is sent.
 class Http {
 public:
     explicit Http(int port) : _port(port) {}

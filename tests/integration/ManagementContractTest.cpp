@@ -40,7 +40,8 @@ class ManagementContractTest : public CppUnit::TestFixture {
     void aKeyLivesFromCreateToDelete() {
         World& w = world();
         std::string job = w.createJob({"true"}), path = "/api/jobs/" + job + "/api-keys";
-        CPPUNIT_ASSERT_EQUAL(std::string(R"({"apiKeys":[],"success":true})"), toText(w.admin("GET", path).json()));
+        CPPUNIT_ASSERT_EQUAL(std::string(R"({"apiKeys":[],"success":true})"),
+                             toText(w.admin("GET", path).json()));
         Answer made = w.admin("POST", path, {{"name", "  ci  "}, {"expiresIn", 3600}});
         CPPUNIT_ASSERT_EQUAL_MESSAGE(made.body, 201, made.status);
         Json key = made.json().at("apiKey");
@@ -54,8 +55,9 @@ class ManagementContractTest : public CppUnit::TestFixture {
         Answer list = w.admin("GET", path);
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, list.json().at("apiKeys").size());
         CPPUNIT_ASSERT(list.body.find(secret) == std::string::npos);
-        for (const char* field : {"id", "name", "start", "enabled", "createdAt", "updatedAt", "expiresAt", "lastRequest",
-                                  "requestCount", "jobId", "createdByName", "rateLimit", "remaining", "allowedAddresses"})
+        for (const char* field :
+             {"id", "name", "start", "enabled", "createdAt", "updatedAt", "expiresAt", "lastRequest",
+              "requestCount", "jobId", "createdByName", "rateLimit", "remaining", "allowedAddresses"})
             CPPUNIT_ASSERT_MESSAGE(field, list.json().at("apiKeys")[0].contains(field));
         Answer patched = w.admin("PATCH", path + "/" + id, {{"enabled", false}, {"name", "renamed"}});
         CPPUNIT_ASSERT_EQUAL_MESSAGE(patched.body, 200, patched.status);
@@ -71,7 +73,8 @@ class ManagementContractTest : public CppUnit::TestFixture {
         expect(w.admin("DELETE", "/api/jobs/" + other + "/api-keys/" + id), 404, "API key not found");
         Answer gone = w.admin("DELETE", path + "/" + id);
         CPPUNIT_ASSERT_EQUAL_MESSAGE(gone.body, 200, gone.status);
-        CPPUNIT_ASSERT_EQUAL(std::string("API key deleted successfully"), gone.json().at("message").get<std::string>());
+        CPPUNIT_ASSERT_EQUAL(std::string("API key deleted successfully"),
+                             gone.json().at("message").get<std::string>());
         expect(w.admin("DELETE", path + "/" + id), 404, "API key not found");
         expect(w.admin("PATCH", path + "/" + id, {{"enabled", true}}), 404, "API key not found");
     }
@@ -101,8 +104,8 @@ class ManagementContractTest : public CppUnit::TestFixture {
             CPPUNIT_ASSERT_MESSAGE(answer.body, answer.json().contains("details"));
         }
         CPPUNIT_ASSERT(w.admin("GET", path).json().at("apiKeys").empty());
-        expect(w.admin("POST", "/api/jobs/00000000-0000-4000-8000-000000000000/api-keys", {{"name", "a"}}), 404,
-               "Job not found");
+        expect(w.admin("POST", "/api/jobs/00000000-0000-4000-8000-000000000000/api-keys", {{"name", "a"}}),
+               404, "Job not found");
         expect(w.admin("GET", "/api/jobs/nonsense/api-keys"), 400, "Invalid job ID format");
     }
 
@@ -178,7 +181,8 @@ class ManagementContractTest : public CppUnit::TestFixture {
         Answer patched = w.admin("PATCH", "/api/tests/" + test, {{"script", "echo two"}});
         CPPUNIT_ASSERT_EQUAL_MESSAGE(patched.body, 200, patched.status);
         CPPUNIT_ASSERT(w.admin("GET", "/api/jobs/" + job).json()["job"]["revision"].get<int>() > revision);
-        CPPUNIT_ASSERT_EQUAL(200, w.admin("PUT", "/api/jobs/" + job + "/tests", {{"tests", Json::array()}}).status);
+        CPPUNIT_ASSERT_EQUAL(
+            200, w.admin("PUT", "/api/jobs/" + job + "/tests", {{"tests", Json::array()}}).status);
         CPPUNIT_ASSERT_EQUAL(200, w.admin("DELETE", "/api/tests/" + test).status);
         CPPUNIT_ASSERT_EQUAL(404, w.admin("GET", "/api/tests/" + test).status);
         CPPUNIT_ASSERT_EQUAL(200, w.admin("DELETE", "/api/jobs/" + job).status);
@@ -189,9 +193,10 @@ class ManagementContractTest : public CppUnit::TestFixture {
     void jobBodiesAreJudgedStrictly() {
         World& w = world();
         for (const Json& body :
-             {Json::object(), Json{{"name", ""}}, Json{{"name", std::string(256, 'x')}}, Json{{"name", "a"}, {"x", 1}},
-              Json{{"name", "a"}, {"maxConcurrency", 0}}, Json{{"name", "a"}, {"timeoutSeconds", "5"}},
-              Json{{"name", "a"}, {"onLost", "maybe"}}, Json{{"name", "a"}, {"priority", 10}},
+             {Json::object(), Json{{"name", ""}}, Json{{"name", std::string(256, 'x')}},
+              Json{{"name", "a"}, {"x", 1}}, Json{{"name", "a"}, {"maxConcurrency", 0}},
+              Json{{"name", "a"}, {"timeoutSeconds", "5"}}, Json{{"name", "a"}, {"onLost", "maybe"}},
+              Json{{"name", "a"}, {"priority", 10}},
               Json{{"name", "a"}, {"parameters", {{{"name", "PATH"}}}}},
               Json{{"name", "a"}, {"parameters", {{{"name", "A"}, {"pattern", "("}}}}}}) {
             Answer answer = w.admin("POST", "/api/jobs", body);
@@ -215,12 +220,14 @@ class ManagementContractTest : public CppUnit::TestFixture {
 
     void hostileTextComesBackToTheLetter() {
         World& w = world();
-        for (const std::string& text : {std::string("'; DROP TABLE jobs; --"), std::string("\" OR 1=1"),
-                                        std::string("$1 ? :x @y %s {}"), std::string("<script>alert(1)</script>"),
-                                        std::string("\xF0\x9F\x98\x80 \xE2\x80\xAE\x01\x7f"), std::string("a\nb\tc\\d")}) {
+        for (const std::string& text :
+             {std::string("'; DROP TABLE jobs; --"), std::string("\" OR 1=1"),
+              std::string("$1 ? :x @y %s {}"), std::string("<script>alert(1)</script>"),
+              std::string("\xF0\x9F\x98\x80 \xE2\x80\xAE\x01\x7f"), std::string("a\nb\tc\\d")}) {
             Answer made = w.admin("POST", "/api/jobs", {{"name", text}, {"description", text}});
             CPPUNIT_ASSERT_EQUAL_MESSAGE(made.body, 201, made.status);
-            Json job = w.admin("GET", "/api/jobs/" + made.json()["job"]["id"].get<std::string>()).json().at("job");
+            Json job =
+                w.admin("GET", "/api/jobs/" + made.json()["job"]["id"].get<std::string>()).json().at("job");
             CPPUNIT_ASSERT_EQUAL(text, job.at("name").get<std::string>());
             CPPUNIT_ASSERT_EQUAL(text, job.at("description").get<std::string>());
         }
@@ -240,15 +247,18 @@ class ManagementContractTest : public CppUnit::TestFixture {
         std::string job = R"({"name":"by cookie"})", here = "http://127.0.0.1:" + std::to_string(w.port());
         CPPUNIT_ASSERT_EQUAL(403, http.request("POST", "/api/jobs", {{"Cookie", cookie}}, job).status);
         CPPUNIT_ASSERT_EQUAL(
-            403, http.request("POST", "/api/jobs", {{"Cookie", cookie}, {"Origin", "http://evil.test"}}, job).status);
-        CPPUNIT_ASSERT_EQUAL(201,
-                             http.request("POST", "/api/jobs", {{"Cookie", cookie}, {"Origin", here}}, job).status);
+            403, http.request("POST", "/api/jobs", {{"Cookie", cookie}, {"Origin", "http://evil.test"}}, job)
+                     .status);
+        CPPUNIT_ASSERT_EQUAL(
+            201, http.request("POST", "/api/jobs", {{"Cookie", cookie}, {"Origin", here}}, job).status);
         Answer session = http.request("GET", "/api/auth/get-session", {{"Cookie", cookie}});
-        CPPUNIT_ASSERT_EQUAL(std::string("admin@example.test"), session.json()["user"]["email"].get<std::string>());
+        CPPUNIT_ASSERT_EQUAL(std::string("admin@example.test"),
+                             session.json()["user"]["email"].get<std::string>());
         // A cookie's token is no bearer token.
         std::string token = cookie.substr(cookie.find('=') + 1);
         token = token.substr(0, token.find('.'));
-        CPPUNIT_ASSERT_EQUAL(401, http.request("GET", "/api/jobs", {{"Authorization", "Bearer " + token}}).status);
+        CPPUNIT_ASSERT_EQUAL(401,
+                             http.request("GET", "/api/jobs", {{"Authorization", "Bearer " + token}}).status);
     }
 
     void signOutKillsTheSessionAtOnce() {
@@ -271,8 +281,9 @@ class ManagementContractTest : public CppUnit::TestFixture {
     void setupHappensOnce() {
         World& w = world();
         w.token();
-        Answer again = w.as("", "POST", "/api/auth/setup",
-                            {{"token", std::string(32, 'x')}, {"email", "b@example.test"}, {"password", "long enough"}});
+        Answer again =
+            w.as("", "POST", "/api/auth/setup",
+                 {{"token", std::string(32, 'x')}, {"email", "b@example.test"}, {"password", "long enough"}});
         CPPUNIT_ASSERT_EQUAL_MESSAGE(again.body, 409, again.status);
         CPPUNIT_ASSERT_EQUAL(std::string("SETUP_DONE"), again.code());
     }
@@ -284,7 +295,8 @@ class ManagementContractTest : public CppUnit::TestFixture {
         std::string cursor;
         std::string last;
         do {
-            Json page = w.admin("GET", "/api/jobs?limit=2" + (cursor.empty() ? "" : "&cursor=" + cursor)).json();
+            Json page =
+                w.admin("GET", "/api/jobs?limit=2" + (cursor.empty() ? "" : "&cursor=" + cursor)).json();
             seen += page.at("jobs").size();
             for (const Json& job : page["jobs"]) {
                 CPPUNIT_ASSERT(last <= job["createdAt"].get<std::string>());

@@ -47,13 +47,15 @@ class TriggerContractTest : public CppUnit::TestFixture {
 
     void anAcceptedTriggerAnswers202AndRuns() {
         World& w = world();
-        std::string job = w.createJob({"echo hello from $USHER_JOB_ID", "echo second; exit 3"}, {{"name", "demo"}});
+        std::string job =
+            w.createJob({"echo hello from $USHER_JOB_ID", "echo second; exit 3"}, {{"name", "demo"}});
         auto key = w.createKey(job, {{"name", "ci"}});
         Answer answer = w.trigger(job, key.key);
         CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 202, answer.status);
         Json body = answer.json(), data = body.at("data");
         CPPUNIT_ASSERT(body.at("success").get<bool>());
-        CPPUNIT_ASSERT_EQUAL(std::string("Job triggered successfully"), body.at("message").get<std::string>());
+        CPPUNIT_ASSERT_EQUAL(std::string("Job triggered successfully"),
+                             body.at("message").get<std::string>());
         CPPUNIT_ASSERT_EQUAL(job, data.at("jobId").get<std::string>());
         CPPUNIT_ASSERT_EQUAL(std::string("demo"), data.at("jobName").get<std::string>());
         CPPUNIT_ASSERT_EQUAL(std::string("queued"), data.at("status").get<std::string>());
@@ -80,16 +82,18 @@ class TriggerContractTest : public CppUnit::TestFixture {
         expect(w.trigger(job, ""), 401, "API key required", "API_KEY_REQUIRED");
         expect(w.trigger(job, "short"), 401, "Invalid API key format", "INVALID_API_KEY_FORMAT");
         expect(w.trigger(job, "job_" + std::string(60, 'x')), 401, "Invalid API key", "INVALID_API_KEY");
-        expect(w.trigger(other, key.key), 403, "API key not authorized for this job", "API_KEY_NOT_AUTHORIZED");
-        expect(w.trigger("00000000-0000-4000-8000-000000000000", key.key), 403, "API key not authorized for this job",
+        expect(w.trigger(other, key.key), 403, "API key not authorized for this job",
                "API_KEY_NOT_AUTHORIZED");
+        expect(w.trigger("00000000-0000-4000-8000-000000000000", key.key), 403,
+               "API key not authorized for this job", "API_KEY_NOT_AUTHORIZED");
         auto emptyKey = w.createKey(empty);
         expect(w.trigger(empty, emptyKey.key), 409, "No tests found for job", "JOB_EMPTY");
         expect(w.trigger(empty, emptyKey.key, "{"), 409, "No tests found for job", "JOB_EMPTY");
         w.admin("PATCH", "/api/jobs/" + job, {{"paused", true}});
         expect(w.trigger(job, key.key), 409, "Job not available", "JOB_PAUSED");
         w.admin("PATCH", "/api/jobs/" + job, {{"paused", false}});
-        w.admin("PATCH", "/api/jobs/" + job + "/api-keys/" + key.id, {{"allowedAddresses", {"203.0.113.0/24"}}});
+        w.admin("PATCH", "/api/jobs/" + job + "/api-keys/" + key.id,
+                {{"allowedAddresses", {"203.0.113.0/24"}}});
         expect(w.trigger(job, key.key), 403, "Address not allowed", "ADDRESS_NOT_ALLOWED");
         w.admin("PATCH", "/api/jobs/" + job + "/api-keys/" + key.id, {{"enabled", false}});
         expect(w.trigger(job, key.key), 401, "API key disabled", "API_KEY_DISABLED");
@@ -97,7 +101,8 @@ class TriggerContractTest : public CppUnit::TestFixture {
         // Expired: the time is moved from outside, the API does not let a key begin expired.
         auto old = w.createKey(job);
         std::string past = w.postgres() ? "now() - interval '1 hour'" : "'2020-01-01T00:00:00.000Z'";
-        auto type = w.postgres() ? std::string() : w.sql("SELECT typeof(created_at) FROM apikey LIMIT 1")[0][0];
+        auto type =
+            w.postgres() ? std::string() : w.sql("SELECT typeof(created_at) FROM apikey LIMIT 1")[0][0];
         if (type == "integer") past = "1577836800000000";
         w.sql("UPDATE apikey SET expires_at = " + past + " WHERE id = '" + old.id + "'");
         expect(w.trigger(job, old.key), 401, "API key expired", "API_KEY_EXPIRED");
@@ -130,7 +135,8 @@ class TriggerContractTest : public CppUnit::TestFixture {
             threads.emplace_back([&] {
                 Http http(w.port());
                 for (int i = 0; i < 5; ++i) {
-                    Answer a = http.request("POST", "/api/jobs/" + job + "/trigger", {{"X-Api-Key", key.key}});
+                    Answer a =
+                        http.request("POST", "/api/jobs/" + job + "/trigger", {{"X-Api-Key", key.key}});
                     ++(a.status == 202 ? accepted : a.status == 429 ? limited : other);
                 }
             });
@@ -171,20 +177,21 @@ class TriggerContractTest : public CppUnit::TestFixture {
 
     void bodiesAreJudgedStrictly() {
         World& w = world();
-        std::string job = w.createJob(
-            {"echo \"$TARGET $MODE\""},
-            {{"parameters", {{{"name", "TARGET"}, {"required", true}, {"pattern", "[a-z]+"}},
-                             {{"name", "MODE"}, {"default", "fast"}}}}});
+        std::string job = w.createJob({"echo \"$TARGET $MODE\""},
+                                      {{"parameters",
+                                        {{{"name", "TARGET"}, {"required", true}, {"pattern", "[a-z]+"}},
+                                         {{"name", "MODE"}, {"default", "fast"}}}}});
         auto key = w.createKey(job, {{"rateLimit", nullptr}});
-        for (const char* body : {"{", "[]", "\"x\"", R"({"parameters":{"TARGET":1}})", R"({"parameters":{}})", "{}",
-                                 R"({"parameters":{"TARGET":"UP"}})", R"({"parameters":{"TARGET":"a","X":"b"}})",
-                                 R"({"parameters":{"TARGET":"a"},"more":1})",
-                                 R"({"parameters":{"TARGET":"a","TARGET":"b"}})"}) {
+        for (const char* body :
+             {"{", "[]", "\"x\"", R"({"parameters":{"TARGET":1}})", R"({"parameters":{}})", "{}",
+              R"({"parameters":{"TARGET":"UP"}})", R"({"parameters":{"TARGET":"a","X":"b"}})",
+              R"({"parameters":{"TARGET":"a"},"more":1})", R"({"parameters":{"TARGET":"a","TARGET":"b"}})"}) {
             Answer answer = w.trigger(job, key.key, body);
             expect(answer, 400, "Invalid request body", "INVALID_BODY");
             CPPUNIT_ASSERT(!answer.json().at("details").empty());
         }
-        CPPUNIT_ASSERT_EQUAL(415, w.trigger(job, key.key, "TARGET=a", {{"Content-Type", "text/plain"}}).status);
+        CPPUNIT_ASSERT_EQUAL(415,
+                             w.trigger(job, key.key, "TARGET=a", {{"Content-Type", "text/plain"}}).status);
         CPPUNIT_ASSERT_EQUAL(413, w.trigger(job, key.key, std::string(65 * 1024, ' ')).status);
         CPPUNIT_ASSERT_EQUAL(std::size_t{0}, runsOf(job));
         Answer good = w.trigger(job, key.key, R"({"parameters":{"TARGET":"abc"}})");
@@ -197,7 +204,8 @@ class TriggerContractTest : public CppUnit::TestFixture {
     void aFullQueueAnswers429() {
         World w("capacity = 0\n[queue]\nlimit = 8\n");
         std::string job = w.createJob({"true"}, {{"queueLimit", 5}}), other = w.createJob({"true"});
-        auto key = w.createKey(job, {{"rateLimit", nullptr}}), otherKey = w.createKey(other, {{"rateLimit", nullptr}});
+        auto key = w.createKey(job, {{"rateLimit", nullptr}}),
+             otherKey = w.createKey(other, {{"rateLimit", nullptr}});
         for (int i = 0; i < 5; ++i) {
             Answer answer = w.trigger(job, key.key);
             CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 202, answer.status);
@@ -266,14 +274,17 @@ class TriggerContractTest : public CppUnit::TestFixture {
         auto key = w.createKey(job), slowKey = w.createKey(slow);
         Answer answer = w.trigger(job + "", key.key);
         Http http(w.port());
-        Answer waited = http.request("POST", "/api/jobs/" + job + "/trigger?wait=20", {{"X-Api-Key", key.key}});
+        Answer waited =
+            http.request("POST", "/api/jobs/" + job + "/trigger?wait=20", {{"X-Api-Key", key.key}});
         CPPUNIT_ASSERT_EQUAL_MESSAGE(waited.body, 200, waited.status);
         CPPUNIT_ASSERT_EQUAL(std::string("passed"), waited.json().at("status").get<std::string>());
-        Answer early = http.request("POST", "/api/jobs/" + slow + "/trigger?wait=1", {{"X-Api-Key", slowKey.key}});
+        Answer early =
+            http.request("POST", "/api/jobs/" + slow + "/trigger?wait=1", {{"X-Api-Key", slowKey.key}});
         CPPUNIT_ASSERT_EQUAL_MESSAGE(early.body, 202, early.status);
         w.admin("POST", "/api/runs/" + early.json()["data"]["runId"].get<std::string>() + "/cancel");
         CPPUNIT_ASSERT_EQUAL(
-            400, http.request("POST", "/api/jobs/" + job + "/trigger?wait=301", {{"X-Api-Key", key.key}}).status);
+            400,
+            http.request("POST", "/api/jobs/" + job + "/trigger?wait=301", {{"X-Api-Key", key.key}}).status);
     }
 
     void aRevokedKeyIsDeadAtOnce() {
@@ -289,7 +300,8 @@ class TriggerContractTest : public CppUnit::TestFixture {
                 Http http(w.port());
                 while (!stop) {
                     bool before = revoked; // read before the request begins
-                    Answer a = http.request("POST", "/api/jobs/" + job + "/trigger", {{"X-Api-Key", key.key}});
+                    Answer a =
+                        http.request("POST", "/api/jobs/" + job + "/trigger", {{"X-Api-Key", key.key}});
                     accepted += a.status == 202;
                     if (before && a.status == 202) ++wrong;
                 }

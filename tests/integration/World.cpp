@@ -51,7 +51,8 @@ int freePort() {
 std::vector<std::vector<std::string>> postgresSql(const std::string& url, const std::string& statement) {
     std::unique_ptr<PGconn, decltype(&PQfinish)> connection(PQconnectdb(url.c_str()), PQfinish);
     CPPUNIT_ASSERT_MESSAGE(PQerrorMessage(connection.get()), PQstatus(connection.get()) == CONNECTION_OK);
-    std::unique_ptr<PGresult, decltype(&PQclear)> result(PQexec(connection.get(), statement.c_str()), PQclear);
+    std::unique_ptr<PGresult, decltype(&PQclear)> result(PQexec(connection.get(), statement.c_str()),
+                                                         PQclear);
     auto status = PQresultStatus(result.get());
     CPPUNIT_ASSERT_MESSAGE(statement + ": " + PQerrorMessage(connection.get()),
                            status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK);
@@ -66,7 +67,9 @@ std::vector<std::vector<std::string>> postgresSql(const std::string& url, const 
 
 } // namespace
 
-bool World::postgres() const { return environment("USHER_TEST_DATABASE") == "postgres"; }
+bool World::postgres() const {
+    return environment("USHER_TEST_DATABASE") == "postgres";
+}
 
 World::World(const std::string& extra, bool startNow) {
     if (postgres() && environment("USHER_TEST_PG_URL").empty()) {
@@ -158,7 +161,9 @@ int World::wait() {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-std::string World::log() const { return readFile(_folder + "/log").value_or(""); }
+std::string World::log() const {
+    return readFile(_folder + "/log").value_or("");
+}
 
 std::vector<std::vector<std::string>> World::sql(const std::string& statement) {
     if (postgres()) return postgresSql(_databaseUrl, statement);
@@ -181,7 +186,8 @@ std::vector<std::vector<std::string>> World::sql(const std::string& statement) {
     return rows;
 }
 
-Answer World::as(const std::string& token, const std::string& method, const std::string& target, const Json& body) {
+Answer World::as(const std::string& token, const std::string& method, const std::string& target,
+                 const Json& body) {
     if (!_http) _http = std::make_unique<Http>(_port);
     Headers headers;
     if (!token.empty()) headers.emplace_back("Authorization", "Bearer " + token);
@@ -192,8 +198,9 @@ const std::string& World::token() {
     if (!_token.empty()) return _token;
     std::string setup(trim(readFile(_folder + "/state/setup-token").value_or("")));
     CPPUNIT_ASSERT_MESSAGE("no setup-token:\n" + log(), !setup.empty());
-    Answer made = as("", "POST", "/api/auth/setup",
-                     {{"token", setup}, {"email", "admin@example.test"}, {"password", kPassword}, {"name", "Admin"}});
+    Answer made =
+        as("", "POST", "/api/auth/setup",
+           {{"token", setup}, {"email", "admin@example.test"}, {"password", kPassword}, {"name", "Admin"}});
     CPPUNIT_ASSERT_EQUAL_MESSAGE(made.body, 201, made.status);
     Answer in = as("", "POST", "/api/auth/sign-in/email",
                    {{"email", "admin@example.test"}, {"password", kPassword}, {"bearer", true}});
@@ -202,8 +209,9 @@ const std::string& World::token() {
 }
 
 std::string World::createTest(const std::string& script, const std::string& type) {
-    Answer made = admin("POST", "/api/tests",
-                        {{"title", "test " + std::to_string(++_counter)}, {"type", type}, {"script", script}});
+    Answer made =
+        admin("POST", "/api/tests",
+              {{"title", "test " + std::to_string(++_counter)}, {"type", type}, {"script", script}});
     CPPUNIT_ASSERT_EQUAL_MESSAGE(made.body, 201, made.status);
     return made.json().at("test").at("id").get<std::string>();
 }
@@ -230,14 +238,17 @@ World::Key World::createKey(const std::string& jobId, Json settings) {
 
 std::string World::signInAs(const std::string& role) {
     std::string email = role + std::to_string(++_counter) + "@example.test";
-    Answer made = admin("POST", "/api/users", {{"email", email}, {"name", role}, {"password", kPassword}, {"role", role}});
+    Answer made = admin("POST", "/api/users",
+                        {{"email", email}, {"name", role}, {"password", kPassword}, {"role", role}});
     CPPUNIT_ASSERT_EQUAL_MESSAGE(made.body, 201, made.status);
-    Answer in = as("", "POST", "/api/auth/sign-in/email", {{"email", email}, {"password", kPassword}, {"bearer", true}});
+    Answer in = as("", "POST", "/api/auth/sign-in/email",
+                   {{"email", email}, {"password", kPassword}, {"bearer", true}});
     CPPUNIT_ASSERT_EQUAL_MESSAGE(in.body, 200, in.status);
     return in.json().at("token").get<std::string>();
 }
 
-Answer World::trigger(const std::string& jobId, const std::string& key, const std::string& body, Headers more) {
+Answer World::trigger(const std::string& jobId, const std::string& key, const std::string& body,
+                      Headers more) {
     if (!_http) _http = std::make_unique<Http>(_port);
     if (!key.empty()) more.emplace_back("Authorization", "Bearer " + key);
     return _http->request("POST", "/api/jobs/" + jobId + "/trigger", more, body);

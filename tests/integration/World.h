@@ -9,8 +9,8 @@
 
 namespace usher::test {
 
-/// A daemon of its own on a database of its own, in a folder of its own; all gone with the object. The database comes
-/// from USHER_TEST_DATABASE (sqlite or postgres) and, for the latter, USHER_TEST_PG_URL.
+/// A daemon of its own on a database of its own, in a folder of its own; all gone with the object. The
+/// database comes from USHER_TEST_DATABASE (sqlite or postgres) and, for the latter, USHER_TEST_PG_URL.
 class World {
 public:
     /// `extra`: more lines of configuration, section headers included.
@@ -33,7 +33,8 @@ public:
 
     // As the admin, made on first use.
     const std::string& token();
-    Answer as(const std::string& token, const std::string& method, const std::string& target, const Json& body = nullptr);
+    Answer as(const std::string& token, const std::string& method, const std::string& target,
+              const Json& body = nullptr);
     Answer admin(const std::string& method, const std::string& target, const Json& body = nullptr) {
         return as(token(), method, target, body);
     }
@@ -47,7 +48,8 @@ public:
     /// A user with this role, signed in; the bearer token.
     std::string signInAs(const std::string& role);
 
-    Answer trigger(const std::string& jobId, const std::string& key, const std::string& body = {}, Headers more = {});
+    Answer trigger(const std::string& jobId, const std::string& key, const std::string& body = {},
+                   Headers more = {});
     /// Waits until the run has ended; the run.
     Json finished(const std::string& runId, int seconds = 30);
 

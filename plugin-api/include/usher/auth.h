@@ -130,7 +130,8 @@ typedef struct {
     usher_decision decision;
     int32_t http_status;             /* 0: 401, 403 or 503 by decision; else 400 to 599 */
     int64_t limit, remaining, reset_ms; /* read only with USHER_HAS_LIMITS; reset_ms counts from now */
-    usher_str principal_id;   /* stable and unique over all plugins: "api-key:<id>"; required with ALLOW */
+    usher_str principal_id;   /* stable and unique over all plugins: "api-key:<id>"; required with ALLOW.
+                                 With DENY: whose credential it was, for the audit log and for replays */
     usher_str principal_name; /* for people */
     usher_str principal_role; /* "viewer", "editor", "admin", or empty */
     usher_str code;           /* stable, SNAKE_CASE: "API_KEY_EXPIRED". With ABSTAIN: used when everybody abstains */

@@ -143,6 +143,12 @@ public:
         return verdict;
     }
 
+    /// With deny: whom the refused credential belongs to, for the audit log and for replays.
+    Verdict& principal(std::string id, std::string name = {}) {
+        _principalId = std::move(id);
+        _principalName = std::move(name);
+        return *this;
+    }
     Verdict& status(int httpStatus) { return _status = httpStatus, *this; } ///< 400 to 599
     Verdict& audit(std::string message) { return _audit = std::move(message), *this; }
     Verdict& header(std::string name, std::string value) {
