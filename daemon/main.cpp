@@ -170,6 +170,13 @@ void addPluginRoutes(Router& router, const PluginHost& plugins) {
     }
 }
 
+/// Has another node on this database shown life in the last minute?
+bool otherNodesAlive(const std::vector<Node>& nodes, const std::string& self, Micros now) {
+    for (const Node& node : nodes)
+        if (node.id != self && now - node.heartbeatAt < 60'000'000) return true;
+    return false;
+}
+
 void applyMigrations(Migrator& migrator, Poco::Logger& logger) {
     for (const auto& step : migrator.apply())
         logger.information("database: migration " + std::to_string(step.version) + " " + step.name +
@@ -234,14 +241,14 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
     Timers timers;
     RunFeed feed;
     QueueGauge gauge(database->triggers(), config.queueLimit);
-    gauge.setShared(database->kind() == Database::Kind::postgres);
     RunScheduler scheduler({.nodeId = exec.nodeId, .capacity = config.capacity}, database->runs(), feed,
                            gauge, clock, Poco::Logger::get("scheduler"));
     RunFolder files(exec.runsDir);
     std::string nodeId = exec.nodeId;
     LeaderProcess executor(std::move(exec), scheduler, clock);
-    TriggerJob triggers(trigger, database->triggers(), gauge, clock, Poco::Logger::get("trigger"),
-                        [&scheduler] { scheduler.wake(); });
+    TriggerJob triggers(
+        trigger, database->triggers(), gauge, clock, Poco::Logger::get("trigger"),
+        [&scheduler] { scheduler.wake(); }, database->kind() == Database::Kind::postgres ? 2 : 1);
 
     char host[256] = "";
     gethostname(host, sizeof host - 1);
@@ -252,7 +259,10 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
     health.add("database", [&, beats = 0]() mutable -> std::string {
         try {
             database->nodes().ping(clock.instant() + std::chrono::milliseconds(1000));
-            if (beats++ % 5 == 0) database->nodes().beat(nodeId, clock.now());
+            if (beats++ % 5 == 0) {
+                database->nodes().beat(nodeId, clock.now());
+                gauge.setShared(otherNodesAlive(database->nodes().listNodes(), nodeId, clock.now()));
+            }
             return "";
         } catch (const std::exception&) {
             return "the database does not answer";

@@ -47,16 +47,16 @@ struct TriggerJob::Pending {
 };
 
 TriggerJob::TriggerJob(Authenticator& chain, TriggerStore& store, QueueGauge& gauge, const Clock& clock,
-                       Poco::Logger& logger, std::function<void()> wakeScheduler)
+                       Poco::Logger& logger, std::function<void()> wakeScheduler, int committers)
     : _chain(chain), _store(store), _gauge(gauge), _clock(clock), _logger(logger),
-      _wakeScheduler(std::move(wakeScheduler)) {}
+      _wakeScheduler(std::move(wakeScheduler)), _committerCount(committers) {}
 
 TriggerJob::~TriggerJob() {
     stop();
 }
 
 void TriggerJob::start() {
-    _committer = std::thread([this] { run(); });
+    for (int i = 0; i < _committerCount; ++i) _committers.emplace_back([this] { run(); });
 }
 
 void TriggerJob::stop() {
@@ -65,7 +65,8 @@ void TriggerJob::stop() {
         _stopping = true;
     }
     _arrived.notifyAll();
-    if (_committer.joinable()) _committer.join();
+    for (std::thread& committer : _committers)
+        if (committer.joinable()) committer.join();
 }
 
 void TriggerJob::trigger(TriggerRequest request, Done done) {
@@ -190,6 +191,7 @@ void TriggerJob::answerReplay(Pending& pending, const Replay& replay) {
 }
 
 void TriggerJob::run() {
+    ParameterRules rules; // compiled patterns: each committer keeps its own
     while (true) {
         std::vector<std::unique_ptr<Pending>> batch;
         bool stopping = false;
@@ -209,21 +211,21 @@ void TriggerJob::run() {
         if (stopping)
             for (auto& pending : batch) refuse(*pending, storageUnavailable());
         else
-            commit(std::move(batch));
+            commit(std::move(batch), rules);
     }
 }
 
-void TriggerJob::commit(std::vector<std::unique_ptr<Pending>> batch) {
+void TriggerJob::commit(std::vector<std::unique_ptr<Pending>> batch, ParameterRules& rules) {
     Instant deadline = Instant::max();
     for (const auto& pending : batch) deadline = std::min(deadline, pending->deadline);
     try {
         answerReplays(batch, deadline);
-        judgeAndInsert(batch, deadline);
+        judgeAndInsert(batch, rules, deadline);
         // Rows whose revision moved between the look and the insert get one more try, then 503.
         std::erase_if(batch, [](const auto& pending) { return pending->answered; });
         if (!batch.empty()) {
             for (auto& pending : batch) pending->secondTry = true;
-            judgeAndInsert(batch, deadline);
+            judgeAndInsert(batch, rules, deadline);
         }
     } catch (const StorageUnavailable& error) {
         _logger.warning("triggers refused, storage unavailable: " + std::string(error.what()));
@@ -253,7 +255,8 @@ void TriggerJob::answerReplays(std::vector<std::unique_ptr<Pending>>& batch, Ins
     std::erase_if(batch, [](const auto& pending) { return pending->answered; });
 }
 
-std::optional<Refusal> TriggerJob::judge(Pending& pending, const std::optional<TriggerView>& view) {
+std::optional<Refusal> TriggerJob::judge(Pending& pending, const std::optional<TriggerView>& view,
+                                         ParameterRules& rules) {
     if (!view)
         return Refusal{
             404, "Job not found", "No job has this id; it may have been deleted.", "JOB_NOT_FOUND", {}, 0};
@@ -266,7 +269,7 @@ std::optional<Refusal> TriggerJob::judge(Pending& pending, const std::optional<T
             409, "No tests found for job", "Add tests to the job: PUT /api/jobs/{id}/tests.", "JOB_EMPTY", {},
             0};
     if (pending.bodyProblem) return pending.bodyProblem;
-    auto applied = _rules.apply(parametersFromJson(view->parametersJson), pending.parameters);
+    auto applied = rules.apply(parametersFromJson(view->parametersJson), pending.parameters);
     if (auto* refusal = std::get_if<Refusal>(&applied)) return std::move(*refusal);
     NewRun& run = pending.run;
     run.runId = createUuid();
@@ -284,7 +287,8 @@ std::optional<Refusal> TriggerJob::judge(Pending& pending, const std::optional<T
     return std::nullopt;
 }
 
-void TriggerJob::judgeAndInsert(std::vector<std::unique_ptr<Pending>>& batch, Instant deadline) {
+void TriggerJob::judgeAndInsert(std::vector<std::unique_ptr<Pending>>& batch, ParameterRules& rules,
+                                Instant deadline) {
     if (batch.empty()) return;
     std::vector<std::string> ids;
     ids.reserve(batch.size());
@@ -294,7 +298,7 @@ void TriggerJob::judgeAndInsert(std::vector<std::unique_ptr<Pending>>& batch, In
     std::vector<Pending*> fit;
     std::vector<QueueGauge::Wish> wishes;
     for (std::size_t i = 0; i < batch.size(); ++i) {
-        if (auto refusal = judge(*batch[i], views[i])) {
+        if (auto refusal = judge(*batch[i], views[i], rules)) {
             refuse(*batch[i], std::move(*refusal));
             continue;
         }
@@ -330,7 +334,7 @@ void TriggerJob::judgeAndInsert(std::vector<std::unique_ptr<Pending>>& batch, In
         for (Pending* pending : inserting) {
             for (auto& settlement : pending->settlements) settlement->unknown();
             pending->settlements.clear();
-            _gauge.left(pending->jobId);
+            _gauge.stored(pending->jobId); // perhaps: counting again is what decides
         }
         throw;
     }
@@ -339,6 +343,7 @@ void TriggerJob::judgeAndInsert(std::vector<std::unique_ptr<Pending>>& batch, In
         Pending& pending = *inserting[i];
         switch (inserted[i].kind) {
         case Inserted::Kind::inserted:
+            _gauge.stored(pending.jobId);
             pending.answered = true;
             for (auto& settlement : pending.settlements) settlement->accepted(pending.run.runId);
             pending.settlements.clear();
@@ -346,11 +351,11 @@ void TriggerJob::judgeAndInsert(std::vector<std::unique_ptr<Pending>>& batch, In
             pending.flight ? land(*pending.flight, pending.answer) : pending.done(pending.answer);
             break;
         case Inserted::Kind::replay:
-            _gauge.left(pending.jobId);
+            _gauge.dropped(pending.jobId);
             answerReplay(pending, inserted[i].replay);
             break;
         case Inserted::Kind::revisionMoved:
-            _gauge.left(pending.jobId); // stays unanswered: the caller tries once more
+            _gauge.dropped(pending.jobId); // stays unanswered: the caller tries once more
             break;
         }
     }

@@ -61,7 +61,7 @@ public:
     static constexpr std::size_t kMaxWaiting = 20'000;
 
     TriggerJob(Authenticator& chain, TriggerStore& store, QueueGauge& gauge, const Clock& clock,
-               Poco::Logger& logger, std::function<void()> wakeScheduler);
+               Poco::Logger& logger, std::function<void()> wakeScheduler, int committers = 1);
     ~TriggerJob();
 
     void start();
@@ -82,10 +82,12 @@ private:
     void land(Flight& flight, const TriggerAnswer& answer);
 
     void run();
-    void commit(std::vector<std::unique_ptr<Pending>> batch);
+    void commit(std::vector<std::unique_ptr<Pending>> batch, ParameterRules& rules);
     void answerReplays(std::vector<std::unique_ptr<Pending>>& batch, Instant deadline);
-    void judgeAndInsert(std::vector<std::unique_ptr<Pending>>& batch, Instant deadline);
-    std::optional<Refusal> judge(Pending& pending, const std::optional<TriggerView>& view);
+    void judgeAndInsert(std::vector<std::unique_ptr<Pending>>& batch, ParameterRules& rules,
+                        Instant deadline);
+    std::optional<Refusal> judge(Pending& pending, const std::optional<TriggerView>& view,
+                                 ParameterRules& rules);
     void answerReplay(Pending& pending, const Replay& replay);
     void refuse(Pending& pending, Refusal refusal);
 
@@ -95,7 +97,7 @@ private:
     const Clock& _clock;
     Poco::Logger& _logger;
     std::function<void()> _wakeScheduler;
-    ParameterRules _rules; ///< [committer]
+    const int _committerCount;
 
     Mutex _flightsMutex;
     std::unordered_map<std::string, std::shared_ptr<Flight>> _flights GUARDED_BY(_flightsMutex);
@@ -104,7 +106,7 @@ private:
     Condition _arrived;
     std::vector<std::unique_ptr<Pending>> _waiting GUARDED_BY(_mutex);
     bool _stopping GUARDED_BY(_mutex) = false;
-    std::thread _committer;
+    std::vector<std::thread> _committers;
 };
 
 } // namespace usher

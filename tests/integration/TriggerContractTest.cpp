@@ -306,16 +306,18 @@ class TriggerContractTest : public CppUnit::TestFixture {
                     if (before && a.status == 202) ++wrong;
                 }
             });
+        int failures = 0;
         for (int round = 0; round < 20; ++round) {
-            CPPUNIT_ASSERT_EQUAL(200, w.admin("PATCH", path, {{"enabled", false}}).status);
+            failures += w.admin("PATCH", path, {{"enabled", false}}).status != 200;
             revoked = true;
-            for (int i = 0; i < 5; ++i) CPPUNIT_ASSERT_EQUAL(401, w.trigger(job, key.key).status);
+            for (int i = 0; i < 5; ++i) failures += w.trigger(job, key.key).status != 401;
             revoked = false;
-            CPPUNIT_ASSERT_EQUAL(200, w.admin("PATCH", path, {{"enabled", true}}).status);
+            failures += w.admin("PATCH", path, {{"enabled", true}}).status != 200;
         }
         stop = true;
         for (auto& thread : threads) thread.join();
         CPPUNIT_ASSERT(accepted > 0);
+        CPPUNIT_ASSERT_EQUAL(0, failures);
         CPPUNIT_ASSERT_EQUAL(0, wrong.load());
         w.admin("PATCH", "/api/jobs/" + job, {{"paused", true}});
     }

@@ -105,7 +105,7 @@ private:
     }
 
     void advance() {
-        while (!_finished) {
+        while (!_finished && !_ended) {
             RunStatus status;
             int newest;
             {
