@@ -40,7 +40,6 @@ struct TriggerJob::Pending {
         unlessReplay; ///< the verdict refused for a limit: only a known replay may be answered
     Instant deadline;
     bool answered = false;
-    bool secondTry = false;
 
     NewRun run;
     TriggeredRun made;
@@ -220,12 +219,12 @@ void TriggerJob::commit(std::vector<std::unique_ptr<Pending>> batch, ParameterRu
     for (const auto& pending : batch) deadline = std::min(deadline, pending->deadline);
     try {
         answerReplays(batch, deadline);
-        judgeAndInsert(batch, rules, deadline);
-        // Rows whose revision moved between the look and the insert get one more try, then 503.
-        std::erase_if(batch, [](const auto& pending) { return pending->answered; });
-        if (!batch.empty()) {
-            for (auto& pending : batch) pending->secondTry = true;
-            judgeAndInsert(batch, rules, deadline);
+        // First by what is remembered of the jobs; then twice as they stand in the database, for a revision
+        // may move between the look and the insert.
+        for (Look look : {Look::remembered, Look::fresh, Look::fresh}) {
+            judgeAndInsert(batch, rules, look, deadline);
+            std::erase_if(batch, [](const auto& pending) { return pending->answered; });
+            if (batch.empty()) break;
         }
     } catch (const StorageUnavailable& error) {
         _logger.warning("triggers refused, storage unavailable: " + std::string(error.what()));
@@ -253,6 +252,37 @@ void TriggerJob::answerReplays(std::vector<std::unique_ptr<Pending>>& batch, Ins
             refuse(*asking[i], *asking[i]->unlessReplay);
     }
     std::erase_if(batch, [](const auto& pending) { return pending->answered; });
+}
+
+std::vector<TriggerJob::Seen> TriggerJob::lookAtJobs(const std::vector<std::unique_ptr<Pending>>& batch,
+                                                     Look look, Instant deadline) {
+    std::vector<Seen> seen(batch.size());
+    std::vector<std::string> ids;
+    std::vector<std::size_t> asking;
+    {
+        Lock lock(_viewsMutex);
+        for (std::size_t i = 0; i < batch.size(); ++i) {
+            auto found = look == Look::fresh ? _views.end() : _views.find(batch[i]->jobId);
+            if (found != _views.end()) {
+                seen[i] = {found->second, false};
+                continue;
+            }
+            ids.push_back(batch[i]->jobId);
+            asking.push_back(i);
+        }
+    }
+    if (ids.empty()) return seen;
+    auto views = _store.viewJobs(ids, deadline);
+    Lock lock(_viewsMutex);
+    if (_views.size() > kMaxViews) _views.clear();
+    for (std::size_t i = 0; i < asking.size(); ++i) {
+        if (views[i])
+            _views.insert_or_assign(ids[i], *views[i]);
+        else
+            _views.erase(ids[i]);
+        seen[asking[i]] = {std::move(views[i]), true};
+    }
+    return seen;
 }
 
 std::optional<Refusal> TriggerJob::judge(Pending& pending, const std::optional<TriggerView>& view,
@@ -288,22 +318,20 @@ std::optional<Refusal> TriggerJob::judge(Pending& pending, const std::optional<T
 }
 
 void TriggerJob::judgeAndInsert(std::vector<std::unique_ptr<Pending>>& batch, ParameterRules& rules,
-                                Instant deadline) {
+                                Look look, Instant deadline) {
     if (batch.empty()) return;
-    std::vector<std::string> ids;
-    ids.reserve(batch.size());
-    for (const auto& pending : batch) ids.push_back(pending->jobId);
-    auto views = _store.viewJobs(ids, deadline);
-
+    std::vector<Seen> seen = lookAtJobs(batch, look, deadline);
     std::vector<Pending*> fit;
+    std::vector<bool> sure; ///< of what was seen: a refusal counts
     std::vector<QueueGauge::Wish> wishes;
     for (std::size_t i = 0; i < batch.size(); ++i) {
-        if (auto refusal = judge(*batch[i], views[i], rules)) {
-            refuse(*batch[i], std::move(*refusal));
+        if (auto refusal = judge(*batch[i], seen[i].view, rules)) {
+            if (seen[i].fresh) refuse(*batch[i], std::move(*refusal));
             continue;
         }
         fit.push_back(batch[i].get());
-        wishes.push_back({&batch[i]->jobId, views[i]->queueLimit});
+        sure.push_back(seen[i].fresh);
+        wishes.push_back({&batch[i]->jobId, seen[i].view->queueLimit});
     }
     if (fit.empty()) return;
     auto places = _gauge.reserve(wishes, _clock.instant(), deadline);
@@ -311,12 +339,13 @@ void TriggerJob::judgeAndInsert(std::vector<std::unique_ptr<Pending>>& batch, Pa
     std::vector<Pending*> inserting;
     for (std::size_t i = 0; i < fit.size(); ++i) {
         if (places[i] == 0) {
-            refuse(*fit[i], {429,
-                             "Queue capacity limit reached",
-                             "Too many runs wait already. Try again when some have started.",
-                             "QUEUE_FULL",
-                             {},
-                             5});
+            if (sure[i])
+                refuse(*fit[i], {429,
+                                 "Queue capacity limit reached",
+                                 "Too many runs wait already. Try again when some have started.",
+                                 "QUEUE_FULL",
+                                 {},
+                                 5});
             continue;
         }
         fit[i]->made.position = fit[i]->run.position = places[i];
@@ -355,7 +384,7 @@ void TriggerJob::judgeAndInsert(std::vector<std::unique_ptr<Pending>>& batch, Pa
             answerReplay(pending, inserted[i].replay);
             break;
         case Inserted::Kind::revisionMoved:
-            _gauge.dropped(pending.jobId); // stays unanswered: the caller tries once more
+            _gauge.dropped(pending.jobId); // stays unanswered: the caller looks again
             break;
         }
     }

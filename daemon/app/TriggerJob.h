@@ -59,6 +59,7 @@ public:
     using Done = std::function<void(const TriggerAnswer&)>;
     static constexpr std::size_t kBatch = 512;
     static constexpr std::size_t kMaxWaiting = 20'000;
+    static constexpr std::size_t kMaxViews = 10'000;
 
     TriggerJob(Authenticator& chain, TriggerStore& store, QueueGauge& gauge, const Clock& clock,
                Poco::Logger& logger, std::function<void()> wakeScheduler, int committers = 1);
@@ -81,11 +82,19 @@ private:
     void enqueue(std::unique_ptr<Pending> pending);
     void land(Flight& flight, const TriggerAnswer& answer);
 
+    enum class Look { remembered, fresh };
+    struct Seen {
+        std::optional<TriggerView> view;
+        bool fresh = false; ///< read for this batch: what it refuses is refused
+    };
+
     void run();
     void commit(std::vector<std::unique_ptr<Pending>> batch, ParameterRules& rules);
     void answerReplays(std::vector<std::unique_ptr<Pending>>& batch, Instant deadline);
-    void judgeAndInsert(std::vector<std::unique_ptr<Pending>>& batch, ParameterRules& rules,
+    void judgeAndInsert(std::vector<std::unique_ptr<Pending>>& batch, ParameterRules& rules, Look look,
                         Instant deadline);
+    std::vector<Seen> lookAtJobs(const std::vector<std::unique_ptr<Pending>>& batch, Look look,
+                                 Instant deadline);
     std::optional<Refusal> judge(Pending& pending, const std::optional<TriggerView>& view,
                                  ParameterRules& rules);
     void answerReplay(Pending& pending, const Replay& replay);
@@ -101,6 +110,11 @@ private:
 
     Mutex _flightsMutex;
     std::unordered_map<std::string, std::shared_ptr<Flight>> _flights GUARDED_BY(_flightsMutex);
+
+    /// Jobs as they were seen last. Good enough to accept by, because the insert holds only for the revision
+    /// that was judged; never good enough to refuse by.
+    Mutex _viewsMutex;
+    std::unordered_map<std::string, TriggerView> _views GUARDED_BY(_viewsMutex);
 
     Mutex _mutex;
     Condition _arrived;

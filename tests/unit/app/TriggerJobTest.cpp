@@ -94,6 +94,7 @@ class TriggerJobTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(anotherBodyUnderTheSameKeyIsAMismatch);
     CPPUNIT_TEST(aLimitedKeyMayStillReplay);
     CPPUNIT_TEST(aMovedRevisionIsJudgedAgain);
+    CPPUNIT_TEST(nothingIsRefusedByWhatIsOnlyRemembered);
     CPPUNIT_TEST(fullQueueRefusesBeforeWriting);
     CPPUNIT_TEST(theOverallLimitIsExact);
     CPPUNIT_TEST_SUITE_END();
@@ -218,8 +219,27 @@ private:
         };
         CPPUNIT_ASSERT_EQUAL(std::string("made"), codeOf(send()));
         CPPUNIT_ASSERT_EQUAL(std::int64_t{2}, _store->runs.at(0).revision);
+        _store->jobs["j"].revision = 3;
         _store->onView = [&] { _store->jobs["j"].revision++; }; // keeps changing: refused, not looped
         CPPUNIT_ASSERT_EQUAL(std::string("STORAGE_UNAVAILABLE"), codeOf(send()));
+    }
+    void nothingIsRefusedByWhatIsOnlyRemembered() {
+        auto change = [&](auto edit) {
+            edit(_store->jobs["j"]);
+            _store->jobs["j"].revision++;
+        };
+        change([](TriggerView& j) { j.queueLimit = 1; });
+        CPPUNIT_ASSERT_EQUAL(std::string("made"), codeOf(send()));
+        CPPUNIT_ASSERT_EQUAL(std::string("QUEUE_FULL"), codeOf(send()));
+        change([](TriggerView& j) { j.queueLimit = 9; });
+        CPPUNIT_ASSERT_EQUAL(std::string("made"), codeOf(send()));
+        change([](TriggerView& j) { j.paused = true; });
+        CPPUNIT_ASSERT_EQUAL(std::string("JOB_PAUSED"), codeOf(send()));
+        change([](TriggerView& j) { j.paused = false; });
+        CPPUNIT_ASSERT_EQUAL(std::string("made"), codeOf(send()));
+        CPPUNIT_ASSERT_EQUAL(std::string("INVALID_BODY"), codeOf(send(R"({"parameters":{"A":"1"}})")));
+        change([](TriggerView& j) { j.parametersJson = R"([{"name":"A"}])"; });
+        CPPUNIT_ASSERT_EQUAL(std::string("made"), codeOf(send(R"({"parameters":{"A":"1"}})")));
     }
     void fullQueueRefusesBeforeWriting() {
         _store->jobs["j"].queueLimit = 3;
