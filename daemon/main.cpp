@@ -1,5 +1,6 @@
 // The composition root: the only file that names every concrete class. Parts are made in order and go in
 // reverse.
+#include "PluginWiring.h"
 #include "StateFolder.h"
 #include "app/AuthChain.h"
 #include "app/GuessThrottle.h"
@@ -19,6 +20,7 @@
 #include "http/endpoints/Endpoints.h"
 #include "observe/AuditLog.h"
 #include "observe/Health.h"
+#include "observe/Metrics.h"
 #include "plugin/PluginHost.h"
 #include "storage/Database.h"
 
@@ -86,88 +88,6 @@ void setUpLogging(const std::string& level) {
     Poco::AutoPtr<Poco::Channel> channel(new Poco::FormattingChannel(formatter, console));
     Poco::Logger::root().setChannel(channel);
     Poco::Logger::root().setLevel(level);
-}
-
-/// What plugins may ask of the daemon.
-class PluginServices final : public HostServices {
-public:
-    PluginServices(AuditLog& audit, WriterTurn* turn) : _audit(audit), _turn(turn) {}
-
-    void log(int severity, const std::string& plugin, const std::string& requestId, const std::string& text,
-             const Fields& fields) override {
-        std::string line = text;
-        for (const auto& [name, value] : fields) line += " " + name + "=" + oneLine(value, 200);
-        if (!requestId.empty()) line += " request=" + requestId;
-        Poco::Logger& logger = Poco::Logger::get("plugin." + plugin);
-        switch (severity) {
-        case USHER_LOG_ERROR:
-            logger.error(line);
-            break;
-        case USHER_LOG_WARNING:
-            logger.warning(line);
-            break;
-        case USHER_LOG_INFO:
-            logger.information(line);
-            break;
-        default:
-            logger.debug(line);
-        }
-    }
-    bool audit(const std::string&, AuditRecord record) override { return _audit.record(std::move(record)); }
-    WriterTurn* writerTurn() override { return _turn; }
-
-private:
-    AuditLog& _audit;
-    WriterTurn* _turn;
-};
-
-PluginSettings settingsOf(const Config& config, const PluginSection& section, const std::string& password) {
-    PluginSettings settings;
-    settings.name = section.name;
-    settings.path = section.path;
-    settings.config = section.keys;
-    settings.deadline = section.deadline;
-    settings.stateDir = config.stateDir;
-    if (section.sharedDatabase) {
-        settings.databaseUrl = config.databaseUrl;
-        settings.databasePassword = password;
-    }
-    return settings;
-}
-
-AuthChain makeChain(const std::string& name, const ChainConfig& config, const PluginHost& plugins) {
-    std::vector<Authenticator*> members;
-    for (const std::string& plugin : config.plugins) members.push_back(plugins.find(plugin));
-    return AuthChain(name, config.all ? AuthChain::Mode::all : AuthChain::Mode::first, std::move(members));
-}
-
-/// The endpoints that plugins serve become routes like any other: the chain of their action is asked first.
-void addPluginRoutes(Router& router, const PluginHost& plugins) {
-    for (const std::string& name : plugins.names()) {
-        PluginRoutes* routes = plugins.routesOf(name);
-        if (!routes) continue;
-        for (std::size_t i = 0; i < routes->routes().size(); ++i) {
-            const PluginRoute& route = routes->routes()[i];
-            Router::Route entry;
-            entry.method = route.method;
-            entry.pattern = route.path;
-            entry.action = route.action;
-            entry.resourceParam = route.resourceParam;
-            entry.bodyLimit = route.bodyLimit;
-            entry.inlineHandler = true; // runs on the plugin's own threads
-            entry.handler = [routes, i](std::shared_ptr<Context> context) {
-                routes->handle(i, context->question, context->principal, context->params, context->query,
-                               [context](PluginResponse response) {
-                                   Reply reply{response.status, {}, std::move(response.body), false};
-                                   if (!reply.body.empty()) reply.with("Content-Type", response.contentType);
-                                   for (auto& [field, value] : response.headers)
-                                       reply.with(field, std::move(value));
-                                   context->reply(std::move(reply));
-                               });
-            };
-            router.add(std::move(entry));
-        }
-    }
 }
 
 /// Has another node on this database shown life in the last minute?
@@ -280,6 +200,9 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
     health.add("runner",
                [&executor]() -> std::string { return executor.sandbox().empty() ? "no launcher" : ""; });
 
+    Metrics metrics;
+    metrics.addSource([&] { return samplesOf(plugins, health, audit); });
+
     GuessThrottle throttle(config.throttleExempt);
     Gate gate({config.trustedProxies, config.publicUrl, config.port}, trigger, runs, manage, throttle, timers,
               audit, Poco::Logger::get("gate"));
@@ -298,6 +221,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
                       pool,
                       audit,
                       health,
+                      metrics,
                       clock,
                       config.testTypes};
     addTriggerRoutes(router, services);
@@ -309,6 +233,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
     addRunEventRoutes(router, services);
     addArtifactRoutes(router, services);
     addOperationRoutes(router, services);
+    addMetricsRoute(router, services);
     addPluginRoutes(router, plugins);
 
     ListenerSettings listening;

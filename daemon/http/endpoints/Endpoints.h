@@ -7,6 +7,7 @@
 #include "domain/JobStore.h"
 #include "http/Router.h"
 #include "observe/Health.h"
+#include "observe/Metrics.h"
 
 namespace usher {
 
@@ -25,6 +26,7 @@ struct Services {
     BlockingPool& pool;
     AuditLog& audit;
     Health& health;
+    Metrics& metrics;
     const Clock& clock;
     std::vector<std::string> testTypes; ///< the interpreters that are configured
 };
@@ -39,6 +41,7 @@ void addRunLogRoutes(Router& router, Services& services);
 void addRunEventRoutes(Router& router, Services& services);
 void addArtifactRoutes(Router& router, Services& services);
 void addOperationRoutes(Router& router, Services& services);
+void addMetricsRoute(Router& router, Services& services);
 
 /// The id in the path, or 400 with the words of the contract; nothing when it was refused.
 std::optional<std::string> jobIdOf(Context& context);

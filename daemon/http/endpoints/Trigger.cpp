@@ -63,6 +63,7 @@ std::variant<std::optional<std::string>, Refusal> idempotencyKeyOf(const HttpReq
 void finish(Services& services, const std::shared_ptr<Exchange>& exchange,
             const std::shared_ptr<const AuthRequest>& question, const TriggerAnswer& answer, int wait) {
     if (const auto* run = std::get_if<TriggeredRun>(&answer.result)) {
+        services.metrics.countTrigger(run->replayed ? "replayed" : "accepted");
         if (wait == 0) {
             exchange->reply(accepted(*run, answer.fields));
             return;
@@ -72,6 +73,7 @@ void finish(Services& services, const std::shared_ptr<Exchange>& exchange,
         return;
     }
     const Refusal& refusal = std::get<Refusal>(answer.result);
+    services.metrics.countTrigger(refusal.code);
     Reply reply = refused(refusal, answer, exchange->request().id, services.clock.now());
     services.gate.refuse(exchange, *question, std::move(reply), refusal, answer.guess, answer.principalId,
                          answer.auditMessage);

@@ -1,0 +1,106 @@
+#include "PluginWiring.h"
+
+#include "base/Text.h"
+
+#include <Poco/Logger.h>
+
+namespace usher {
+
+void PluginServices::log(int severity, const std::string& plugin, const std::string& requestId,
+                         const std::string& text, const Fields& fields) {
+    std::string line = text;
+    for (const auto& [name, value] : fields) line += " " + name + "=" + oneLine(value, 200);
+    if (!requestId.empty()) line += " request=" + requestId;
+    Poco::Logger& logger = Poco::Logger::get("plugin." + plugin);
+    switch (severity) {
+    case USHER_LOG_ERROR:
+        logger.error(line);
+        break;
+    case USHER_LOG_WARNING:
+        logger.warning(line);
+        break;
+    case USHER_LOG_INFO:
+        logger.information(line);
+        break;
+    default:
+        logger.debug(line);
+    }
+}
+
+PluginSettings settingsOf(const Config& config, const PluginSection& section, const std::string& password) {
+    PluginSettings settings;
+    settings.name = section.name;
+    settings.path = section.path;
+    settings.config = section.keys;
+    settings.deadline = section.deadline;
+    settings.stateDir = config.stateDir;
+    if (section.sharedDatabase) {
+        settings.databaseUrl = config.databaseUrl;
+        settings.databasePassword = password;
+    }
+    return settings;
+}
+
+AuthChain makeChain(const std::string& name, const ChainConfig& config, const PluginHost& plugins) {
+    std::vector<Authenticator*> members;
+    for (const std::string& plugin : config.plugins) members.push_back(plugins.find(plugin));
+    return AuthChain(name, config.all ? AuthChain::Mode::all : AuthChain::Mode::first, std::move(members));
+}
+
+void addPluginRoutes(Router& router, const PluginHost& plugins) {
+    for (const std::string& name : plugins.names()) {
+        PluginRoutes* routes = plugins.routesOf(name);
+        if (!routes) continue;
+        for (std::size_t i = 0; i < routes->routes().size(); ++i) {
+            const PluginRoute& route = routes->routes()[i];
+            Router::Route entry;
+            entry.method = route.method;
+            entry.pattern = route.path;
+            entry.action = route.action;
+            entry.resourceParam = route.resourceParam;
+            entry.bodyLimit = route.bodyLimit;
+            entry.inlineHandler = true; // runs on the plugin's own threads
+            entry.handler = [routes, i](std::shared_ptr<Context> context) {
+                routes->handle(i, context->question, context->principal, context->params, context->query,
+                               [context](PluginResponse response) {
+                                   Reply reply{response.status, {}, std::move(response.body), false};
+                                   if (!reply.body.empty()) reply.with("Content-Type", response.contentType);
+                                   for (auto& [field, value] : response.headers)
+                                       reply.with(field, std::move(value));
+                                   context->reply(std::move(reply));
+                               });
+            };
+            router.add(std::move(entry));
+        }
+    }
+}
+
+std::vector<Metrics::Sample> samplesOf(const PluginHost& plugins, const Health& health,
+                                       const AuditLog& audit) {
+    std::vector<Metrics::Sample> samples;
+    for (const Health::Part& part : health.parts())
+        samples.push_back(
+            {"usher_health", "1 while this part is well", {{"part", part.name}}, part.ok ? 1.0 : 0.0});
+    for (const PluginStatus& status : plugins.status()) {
+        std::map<std::string, std::string> name = {{"plugin", status.name}};
+        auto add = [&](const char* metric, const char* help, double value) {
+            samples.push_back({metric, help, name, value});
+        };
+        const PluginCounters& counters = status.counters;
+        add("usher_plugin_checks", "Questions asked since the start", static_cast<double>(counters.checks));
+        add("usher_plugin_errors", "Checks that ended in an error", static_cast<double>(counters.errors));
+        add("usher_plugin_deadlines_missed", "Calls that were not answered in time",
+            static_cast<double>(counters.deadlinesMissed));
+        add("usher_plugin_in_flight", "Calls that wait for their answer",
+            static_cast<double>(counters.inFlight));
+        add("usher_plugin_breaker_open", "1 while calls are refused without asking",
+            counters.breakerOpen ? 1 : 0);
+    }
+    samples.push_back({"usher_audit_dropped",
+                       "Audit records that did not fit the queue",
+                       {},
+                       static_cast<double>(audit.dropped())});
+    return samples;
+}
+
+} // namespace usher

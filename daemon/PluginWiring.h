@@ -1,0 +1,42 @@
+#pragma once
+
+#include "app/AuthChain.h"
+#include "config/Config.h"
+#include "http/Router.h"
+#include "observe/AuditLog.h"
+#include "observe/Health.h"
+#include "observe/Metrics.h"
+#include "plugin/PluginHost.h"
+
+#include <string>
+#include <vector>
+
+namespace usher {
+
+// Part of the composition root: what ties the plugin room to configuration, router, audit and metrics, none
+// of which knows it. [main], but for what PluginServices is asked.
+
+/// What plugins may ask of the daemon: log, audit queue, the SQLite writer's turn. [any-thread]
+class PluginServices final : public HostServices {
+public:
+    PluginServices(AuditLog& audit, WriterTurn* turn) : _audit(audit), _turn(turn) {}
+
+    void log(int severity, const std::string& plugin, const std::string& requestId, const std::string& text,
+             const Fields& fields) override;
+    bool audit(const std::string&, AuditRecord record) override { return _audit.record(std::move(record)); }
+    WriterTurn* writerTurn() override { return _turn; }
+
+private:
+    AuditLog& _audit;
+    WriterTurn* _turn;
+};
+
+PluginSettings settingsOf(const Config& config, const PluginSection& section, const std::string& password);
+AuthChain makeChain(const std::string& name, const ChainConfig& config, const PluginHost& plugins);
+/// The endpoints that plugins serve become routes like any other: the chain of their action is asked first.
+void addPluginRoutes(Router& router, const PluginHost& plugins);
+/// What /metrics asks for when somebody looks.
+std::vector<Metrics::Sample> samplesOf(const PluginHost& plugins, const Health& health,
+                                       const AuditLog& audit);
+
+} // namespace usher
