@@ -41,6 +41,32 @@ PluginSettings settingsOf(const Config& config, const PluginSection& section, co
     return settings;
 }
 
+namespace {
+
+class SilentServices final : public HostServices {
+public:
+    void log(int, const std::string&, const std::string&, const std::string&, const Fields&) override {}
+    bool audit(const std::string&, AuditRecord) override { return true; }
+    WriterTurn* writerTurn() override { return nullptr; }
+};
+
+} // namespace
+
+std::vector<std::string> problemsOfPlugins(const Config& config) {
+    SilentServices services;
+    PluginHost host(services);
+    std::vector<std::string> problems;
+    for (const PluginSection& section : config.plugins) {
+        try {
+            for (const std::string& problem : host.checkConfig(settingsOf(config, section, "")))
+                problems.push_back(config.file + ": [plugins." + section.name + "] " + problem);
+        } catch (const std::exception& refused) {
+            problems.push_back(config.file + ": [plugins." + section.name + "] " + refused.what());
+        }
+    }
+    return problems;
+}
+
 AuthChain makeChain(const std::string& name, const ChainConfig& config, const PluginHost& plugins) {
     std::vector<Authenticator*> members;
     for (const std::string& plugin : config.plugins) members.push_back(plugins.find(plugin));

@@ -32,6 +32,9 @@ private:
 };
 
 PluginSettings settingsOf(const Config& config, const PluginSection& section, const std::string& password);
+/// For --check-config: what the plugins themselves find wrong with their sections. Loads the files, starts
+/// nothing.
+std::vector<std::string> problemsOfPlugins(const Config& config);
 AuthChain makeChain(const std::string& name, const ChainConfig& config, const PluginHost& plugins);
 /// The endpoints that plugins serve become routes like any other: the chain of their action is asked first.
 void addPluginRoutes(Router& router, const PluginHost& plugins);

@@ -306,6 +306,9 @@ int main(int argc, char** argv) {
         for (const std::string& problem : result.problems) std::cerr << problem << "\n";
         if (!result.problems.empty()) return 2;
         if (arguments->command == "check-config") {
+            auto problems = problemsOfPlugins(result.config);
+            for (const std::string& problem : problems) std::cerr << problem << "\n";
+            if (!problems.empty()) return 2;
             std::cout << result.config.file << ": good\n";
             return 0;
         }
