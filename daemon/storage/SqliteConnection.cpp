@@ -19,9 +19,10 @@ namespace {
 Poco::Data::Session openSession(const std::string& path) {
     static const bool registered = (Poco::Data::SQLite::Connector::registerConnector(), true);
     static_cast<void>(registered);
-    // SQLite would make the file readable for everybody; its -wal and -shm files take over the mode. Only a file that
-    // is not there yet may be opened here: closing a descriptor drops every POSIX lock that this process holds on the
-    // file, and the next program that looks into the database would take it for unused and delete the WAL under us.
+    // SQLite would make the file readable for everybody; its -wal and -shm files take over the mode. Only a
+    // file that is not there yet may be opened here: closing a descriptor drops every POSIX lock that this
+    // process holds on the file, and the next program that looks into the database would take it for unused
+    // and delete the WAL under us.
     int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 && (errno != EEXIST || ::access(path.c_str(), R_OK | W_OK) != 0))
         throw StorageUnavailable("cannot open " + path + ": " + std::generic_category().message(errno) +

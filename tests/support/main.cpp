@@ -1,4 +1,5 @@
-// Runs every CppUnit suite that registered itself. Arguments: names of tests or suites to run; --list prints them.
+// Runs every CppUnit suite that registered itself. Arguments: names of tests or suites to run; --list prints
+// them.
 #include <cppunit/BriefTestProgressListener.h>
 #include <cppunit/CompilerOutputter.h>
 #include <cppunit/TestResult.h>

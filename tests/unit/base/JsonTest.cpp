@@ -36,9 +36,27 @@ class JsonTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(refused("-99999999999999999999999"));
     }
     void refusesBadText() {
-        for (const char* text : {"", " ", "{", "[1,]", "{\"a\":1,}", "01", "+1", "'a'", "\"\\ud800\"", "\"\\udc00\"",
-                                 "\"\xff\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "\"a\nb\"", "\"\\u0000\"", "nul", "1 2",
-                                 "NaN", "// x\n1", "\xEF\xBB\xBF{}", "\"\\x41\""})
+        for (const char* text : {"",
+                                 " ",
+                                 "{",
+                                 "[1,]",
+                                 "{\"a\":1,}",
+                                 "01",
+                                 "+1",
+                                 "'a'",
+                                 "\"\\ud800\"",
+                                 "\"\\udc00\"",
+                                 "\"\xff\"",
+                                 "\"\xc0\x80\"",
+                                 "\"\xed\xa0\x80\"",
+                                 "\"a\nb\"",
+                                 "\"\\u0000\"",
+                                 "nul",
+                                 "1 2",
+                                 "NaN",
+                                 "// x\n1",
+                                 "\xEF\xBB\xBF{}",
+                                 "\"\\x41\""})
             CPPUNIT_ASSERT_MESSAGE(text, refused(text));
         CPPUNIT_ASSERT(refused(std::string("{}\0", 3)));
     }

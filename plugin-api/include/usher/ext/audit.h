@@ -1,6 +1,6 @@
 /*
- * usher.audit/1, offered by the host: one record of who did what, kept in the audit log and written as one log line.
- * The host adds time, plugin, request id and address. Never pass key material.
+ * usher.audit/1, offered by the host: one record of who did what, kept in the audit log and written as one
+ * log line. The host adds time, plugin, request id and address. Never pass key material.
  */
 #ifndef USHER_EXT_AUDIT_H
 #define USHER_EXT_AUDIT_H
@@ -28,7 +28,7 @@ typedef struct {
 typedef struct {
     uint32_t size, reserved;
     /* Never blocks: a bounded queue; USHER_NO_MEMORY when it is full (counted). [any-thread] */
-    usher_status (*record)(const usher_host *, const usher_audit_record *);
+    usher_status (*record)(const usher_host*, const usher_audit_record*);
 } usher_audit;
 
 #ifdef __cplusplus

@@ -1,6 +1,7 @@
 /*
- * usher.config-schema/1, offered by the plugin: the keys of its section, so that `usherd --check-config` can name
- * unknown keys and wrong values with file and line. get_extension() is asked for it with self == NULL, before create().
+ * usher.config-schema/1, offered by the plugin: the keys of its section, so that `usherd --check-config` can
+ * name unknown keys and wrong values with file and line. get_extension() is asked for it with self == NULL,
+ * before create().
  */
 #ifndef USHER_EXT_CONFIG_SCHEMA_H
 #define USHER_EXT_CONFIG_SCHEMA_H
@@ -27,7 +28,7 @@ typedef struct {
 
 typedef struct {
     uint32_t size, reserved;
-    const usher_config_key *keys;
+    const usher_config_key* keys;
     size_t key_count;
 } usher_config_schema;
 

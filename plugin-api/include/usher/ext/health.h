@@ -14,9 +14,9 @@ extern "C" {
 
 typedef struct {
     uint32_t size, reserved;
-    /* USHER_OK, or negative with a reason of at most `capacity` bytes in `reason` (*length is set). Returns at once:
-     * reports what it knows, asks nobody. [any-thread] */
-    usher_status (*check)(void *self, char *reason, size_t capacity, size_t *length);
+    /* USHER_OK, or negative with a reason of at most `capacity` bytes in `reason` (*length is set). Returns
+     * at once: reports what it knows, asks nobody. [any-thread] */
+    usher_status (*check)(void* self, char* reason, size_t capacity, size_t* length);
 } usher_health;
 
 #ifdef __cplusplus
