@@ -51,7 +51,7 @@ void RunScheduler::wake() {
 }
 
 void RunScheduler::cancel(const std::string& runId) {
-    if (_executor) _executor->cancel(runId);
+    if (Executor* executor = _executor) executor->cancel(runId);
 }
 
 void RunScheduler::report(Report report) {
@@ -137,14 +137,14 @@ void RunScheduler::recover() {
         std::string id = run.runId;
         if (_held.contains(id)) continue;
         auto [held, _] = _held.emplace(id, std::move(run));
-        switch (_executor->recover(held->second)) {
+        switch (_executor.load()->recover(held->second)) {
         case Executor::Recovery::attached:
             _logger.information("run " + shortId(id) + " attempt=" + std::to_string(held->second.attempt) +
                                 " found again after a restart");
             break;
         case Executor::Recovery::neverStarted:
             _logger.information("run " + shortId(id) + " was claimed and never started; starting it");
-            _executor->start(held->second);
+            _executor.load()->start(held->second);
             break;
         case Executor::Recovery::gone:
             report(Vanished{held->second, "the leader was gone when the daemon came back"});
@@ -208,7 +208,7 @@ void RunScheduler::claim() {
         if (room <= 0) return;
         ClaimRequest request;
         request.nodeId = _settings.nodeId;
-        request.sandbox = _executor->sandbox();
+        request.sandbox = _executor.load()->sandbox();
         request.now = _clock.now();
         request.leaseExpiresAt = request.now + std::chrono::microseconds(_settings.lease).count();
         request.maxRuns = room;
@@ -217,7 +217,7 @@ void RunScheduler::claim() {
         for (ClaimedRun& run : runs) {
             _gauge.left(run.jobId);
             auto [held, _] = _held.insert_or_assign(run.runId, std::move(run));
-            _executor->start(held->second);
+            _executor.load()->start(held->second);
         }
     }
 }
@@ -226,7 +226,7 @@ void RunScheduler::pollCancels() {
     if (_held.empty()) return;
     std::vector<std::string> ids;
     for (const auto& [id, _] : _held) ids.push_back(id);
-    for (const std::string& id : _store.cancelsRequested(ids)) _executor->cancel(id);
+    for (const std::string& id : _store.cancelsRequested(ids)) _executor.load()->cancel(id);
 }
 
 } // namespace usher

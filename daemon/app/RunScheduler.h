@@ -8,6 +8,7 @@
 
 #include <Poco/Logger.h>
 
+#include <atomic>
 #include <deque>
 #include <map>
 #include <thread>
@@ -83,7 +84,8 @@ private:
     QueueGauge& _gauge;
     const Clock& _clock;
     Poco::Logger& _logger;
-    Executor* _executor = nullptr; ///< set by start(): the executor reports to us, so one must come first
+    /// Set by start(): the executor reports to us, so one must come first. Requests may come before that.
+    std::atomic<Executor*> _executor{nullptr};
     std::map<std::string, ClaimedRun> _held; ///< [scheduler]
 
     Mutex _mutex;

@@ -6,8 +6,8 @@ namespace usher {
 
 Gate::Gate(Settings settings, Authenticator& trigger, Authenticator& run, Authenticator& manage,
            GuessThrottle& throttle, Timers& timers, AuditLog& audit, Poco::Logger& logger)
-    : _settings(std::move(settings)), _trigger(trigger), _run(run), _manage(manage), _throttle(throttle),
-      _timers(timers), _audit(audit), _logger(logger) {}
+    : _settings(std::move(settings)), _port(_settings.port), _trigger(trigger), _run(run), _manage(manage),
+      _throttle(throttle), _timers(timers), _audit(audit), _logger(logger) {}
 
 std::shared_ptr<AuthRequest> Gate::question(const HttpRequest& request, const std::string& action,
                                             const std::string& resource) const {
@@ -25,7 +25,7 @@ std::shared_ptr<AuthRequest> Gate::question(const HttpRequest& request, const st
     question->attributes.emplace_back("client_address", std::move(origin.address));
     question->attributes.emplace_back("secure", origin.secure ? "1" : "0");
     question->attributes.emplace_back("public_url", _settings.publicUrl);
-    question->attributes.emplace_back("port", std::to_string(_settings.port));
+    question->attributes.emplace_back("port", std::to_string(_port));
     question->body = request.body;
     question->deadline = request.received + _settings.budget;
     return question;

@@ -10,6 +10,7 @@
 
 #include <Poco/Logger.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -44,11 +45,12 @@ public:
                 const std::string& auditMessage);
 
     const Settings& settings() const { return _settings; }
-    /// The port that the listener got, when the configuration left it open. Before the first request.
-    void setPort(int port) { _settings.port = port; }
+    /// The port that the listener got, when the configuration left it open.
+    void setPort(int port) { _port = port; }
 
 private:
-    Settings _settings;
+    const Settings _settings;
+    std::atomic<int> _port; ///< known only when the listener runs, that is when requests may come
     Authenticator& _trigger;
     Authenticator& _run;
     Authenticator& _manage;

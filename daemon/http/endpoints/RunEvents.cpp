@@ -25,15 +25,20 @@ public:
     }
 
     void begin(std::unique_ptr<ReplyStream> stream) {
-        _stream = std::move(stream);
         auto self = shared_from_this();
-        _stream->onProgress([self](bool open) { open ? self->wake() : self->finish(); });
+        {
+            std::lock_guard lock(_mutex); // the client may leave at once, and finish() takes the stream away
+            _stream = std::move(stream);
+            _stream->onProgress([self](bool open) { open ? self->wake() : self->finish(); });
+        }
+        auto watch = _services.feed.watch(_runId, [self](const RunFeed::Change& change) {
+            if (change.status) self->learn(*change.status, change.attempt);
+            self->wake();
+        });
         {
             std::lock_guard lock(_mutex);
-            _watch = _services.feed.watch(_runId, [self](const RunFeed::Change& change) {
-                if (change.status) self->learn(*change.status, change.attempt);
-                self->wake();
-            });
+            // A client that left meanwhile has finished us: a watch kept now would hold us for ever.
+            if (!_finished) std::swap(watch, _watch);
         }
         if (_lastId.empty()) send("1-0", "state", R"({"status":"queued"})");
         ask();

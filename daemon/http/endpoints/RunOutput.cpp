@@ -26,11 +26,16 @@ public:
         : _services(services), _source(std::move(source)), _at(from), _end(to) {}
 
     void begin(std::unique_ptr<ReplyStream> stream) {
-        _stream = std::move(stream);
         auto self = shared_from_this();
-        _stream->onProgress([self](bool open) {
-            if (!open || !self->_services.pool.post([self] { self->pump(); })) self->drop();
-        });
+        {
+            std::lock_guard lock(_mutex); // the client may leave at once, and drop() takes the stream away
+            _stream = std::move(stream);
+            _stream->onProgress([self](bool open) {
+                // Not here, for a read under way would keep the event loop waiting.
+                if (!self->_services.pool.post([self, open] { open ? self->pump() : self->drop(); }))
+                    self->drop();
+            });
+        }
         pump();
     }
 
@@ -44,7 +49,10 @@ private:
                     _source.read(_at, std::min<std::size_t>(kPiece, static_cast<std::size_t>(_end - _at)));
             } catch (const std::exception&) {
             }
-            if (piece.empty()) break; // the file became shorter: cut the answer, so that the client sees it
+            if (piece.empty()) { // the file became shorter: cut the answer, so that the client sees it
+                lock.unlock();
+                return drop();
+            }
             _at += static_cast<std::int64_t>(piece.size());
             if (!_stream->write(std::move(piece))) break;
         }
