@@ -103,6 +103,10 @@ class ManagementContractTest : public CppUnit::TestFixture {
             CPPUNIT_ASSERT_EQUAL_MESSAGE(toText(body) + " -> " + answer.body, 400, answer.status);
             CPPUNIT_ASSERT_MESSAGE(answer.body, answer.json().contains("details"));
         }
+        Answer form = Http(w.port()).request(
+            "POST", path, {{"Authorization", "Bearer " + w.token()}, {"Content-Type", "text/plain"}},
+            R"({"name":"a"})");
+        expect(form, 415, "Unsupported media type");
         CPPUNIT_ASSERT(w.admin("GET", path).json().at("apiKeys").empty());
         expect(w.admin("POST", "/api/jobs/00000000-0000-4000-8000-000000000000/api-keys", {{"name", "a"}}),
                404, "Job not found");
