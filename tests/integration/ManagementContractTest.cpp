@@ -277,6 +277,7 @@ class ManagementContractTest : public CppUnit::TestFixture {
         Answer unknown = w.as("", "POST", "/api/auth/sign-in/email",
                               {{"email", "nobody@example.test"}, {"password", "wrong wrong"}});
         CPPUNIT_ASSERT_EQUAL(401, wrong.status);
+        CPPUNIT_ASSERT_EQUAL(std::string("Bearer"), wrong.field("www-authenticate"));
         Json a = wrong.json(), b = unknown.json();
         a.erase("requestId"), b.erase("requestId");
         CPPUNIT_ASSERT_EQUAL(toText(a), toText(b));
