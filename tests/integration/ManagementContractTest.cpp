@@ -296,6 +296,8 @@ class ManagementContractTest : public CppUnit::TestFixture {
     void listsArePagedByCursor() {
         World& w = world();
         for (int i = 0; i < 5; ++i) w.createJob({});
+        for (const char* list : {"/api/jobs", "/api/tests", "/api/runs"})
+            expect(w.admin("GET", std::string(list) + "?cursor=nonsense"), 400, "Invalid request");
         std::size_t seen = 0;
         std::string cursor;
         std::string last;
