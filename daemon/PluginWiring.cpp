@@ -91,8 +91,13 @@ void addPluginRoutes(Router& router, const PluginHost& plugins) {
                                [context](PluginResponse response) {
                                    Reply reply{response.status, {}, std::move(response.body), false};
                                    if (!reply.body.empty()) reply.with("Content-Type", response.contentType);
-                                   for (auto& [field, value] : response.headers)
+                                   bool challenged = false;
+                                   for (auto& [field, value] : response.headers) {
+                                       challenged = challenged || equalsIgnoreCase(field, "WWW-Authenticate");
                                        reply.with(field, std::move(value));
+                                   }
+                                   if (reply.status == 401 && !challenged)
+                                       reply.with("WWW-Authenticate", "Bearer");
                                    context->reply(std::move(reply));
                                });
             };

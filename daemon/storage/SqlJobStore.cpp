@@ -1,8 +1,8 @@
 #include "storage/SqlJobStore.h"
 
+#include "base/Cursor.h"
 #include "base/Uuid.h"
 #include "domain/Errors.h"
-#include "storage/Cursor.h"
 
 #include <algorithm>
 #include <set>

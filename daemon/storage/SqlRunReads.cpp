@@ -1,8 +1,8 @@
 #include "storage/SqlRunReads.h"
 
+#include "base/Cursor.h"
 #include "base/Json.h"
 #include "base/Uuid.h"
-#include "storage/Cursor.h"
 
 #include <algorithm>
 

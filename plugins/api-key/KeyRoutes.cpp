@@ -54,6 +54,13 @@ HttpResponse invalidBody(const HttpRequest& request, const std::vector<FieldErro
                  "Correct the fields that are named in details.", details);
 }
 
+/// A body that says it is something else than JSON is not taken for JSON.
+bool isJson(const auth::Request& request) {
+    const std::string_view type = *request.header("Content-Type");
+    const std::string_view essence = plugin::trim(type.substr(0, type.find(';')));
+    return essence.empty() || plugin::equalsIgnoreCase(essence, "application/json");
+}
+
 Json orNull(const std::optional<std::string>& text) {
     return text ? Json(*text) : Json(nullptr);
 }
@@ -163,6 +170,9 @@ HttpResponse KeyRoutes::handle(const HttpRequest& request) {
     const std::string key(request.param("keyId"));
     if (key.size() > kLongestId || key.find('\0') != std::string::npos || !plugin::isUtf8(key))
         return problem(request, AdminProblem::keyNotFound);
+    if (!request.request().body().empty() && !isJson(request.request()))
+        return error(request, 415, "Unsupported media type", "UNSUPPORTED_MEDIA_TYPE",
+                     "Send the body as Content-Type: application/json.");
     const auto deadline = request.request().deadline() - std::chrono::milliseconds(20);
     try {
         return dispatch(request, *job, key, deadline);

@@ -103,6 +103,10 @@ class ManagementContractTest : public CppUnit::TestFixture {
             CPPUNIT_ASSERT_EQUAL_MESSAGE(toText(body) + " -> " + answer.body, 400, answer.status);
             CPPUNIT_ASSERT_MESSAGE(answer.body, answer.json().contains("details"));
         }
+        Answer form = Http(w.port()).request(
+            "POST", path, {{"Authorization", "Bearer " + w.token()}, {"Content-Type", "text/plain"}},
+            R"({"name":"a"})");
+        expect(form, 415, "Unsupported media type");
         CPPUNIT_ASSERT(w.admin("GET", path).json().at("apiKeys").empty());
         expect(w.admin("POST", "/api/jobs/00000000-0000-4000-8000-000000000000/api-keys", {{"name", "a"}}),
                404, "Job not found");
@@ -273,6 +277,7 @@ class ManagementContractTest : public CppUnit::TestFixture {
         Answer unknown = w.as("", "POST", "/api/auth/sign-in/email",
                               {{"email", "nobody@example.test"}, {"password", "wrong wrong"}});
         CPPUNIT_ASSERT_EQUAL(401, wrong.status);
+        CPPUNIT_ASSERT_EQUAL(std::string("Bearer"), wrong.field("www-authenticate"));
         Json a = wrong.json(), b = unknown.json();
         a.erase("requestId"), b.erase("requestId");
         CPPUNIT_ASSERT_EQUAL(toText(a), toText(b));
@@ -291,6 +296,8 @@ class ManagementContractTest : public CppUnit::TestFixture {
     void listsArePagedByCursor() {
         World& w = world();
         for (int i = 0; i < 5; ++i) w.createJob({});
+        for (const char* list : {"/api/jobs", "/api/tests", "/api/runs"})
+            expect(w.admin("GET", std::string(list) + "?cursor=nonsense"), 400, "Invalid request");
         std::size_t seen = 0;
         std::string cursor;
         std::string last;

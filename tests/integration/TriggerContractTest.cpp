@@ -282,9 +282,12 @@ class TriggerContractTest : public CppUnit::TestFixture {
             http.request("POST", "/api/jobs/" + slow + "/trigger?wait=1", {{"X-Api-Key", slowKey.key}});
         CPPUNIT_ASSERT_EQUAL_MESSAGE(early.body, 202, early.status);
         w.admin("POST", "/api/runs/" + early.json()["data"]["runId"].get<std::string>() + "/cancel");
-        CPPUNIT_ASSERT_EQUAL(
-            400,
-            http.request("POST", "/api/jobs/" + job + "/trigger?wait=301", {{"X-Api-Key", key.key}}).status);
+        // The key is judged first, and the answer to a valid one shows its limits.
+        std::string tooLong = "/api/jobs/" + job + "/trigger?wait=301";
+        CPPUNIT_ASSERT_EQUAL(401, http.request("POST", tooLong, {}).status);
+        Answer fault = http.request("POST", tooLong, {{"X-Api-Key", key.key}});
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(fault.body, 400, fault.status);
+        CPPUNIT_ASSERT_EQUAL(std::string("100"), fault.field("ratelimit-limit"));
     }
 
     void aRevokedKeyIsDeadAtOnce() {

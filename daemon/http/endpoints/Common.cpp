@@ -1,3 +1,4 @@
+#include "base/Cursor.h"
 #include "base/Text.h"
 #include "base/Uuid.h"
 #include "http/endpoints/Endpoints.h"
@@ -37,6 +38,11 @@ std::optional<PageRequest> pageOf(Context& context) {
         page.limit = static_cast<int>(*number);
     }
     page.cursor = context.queryValue("cursor").value_or("");
+    // Read as an empty one it would begin the list anew, and a client that follows it would never end.
+    if (!page.cursor.empty() && !cursorFrom(page.cursor)) {
+        context.refuse(badRequest("cursor", "must be a nextCursor that was given before"));
+        return std::nullopt;
+    }
     return page;
 }
 

@@ -61,7 +61,8 @@ std::variant<std::optional<std::string>, Refusal> idempotencyKeyOf(const HttpReq
 }
 
 void finish(Services& services, const std::shared_ptr<Exchange>& exchange,
-            const std::shared_ptr<const AuthRequest>& question, const TriggerAnswer& answer, int wait) {
+            const std::shared_ptr<const AuthRequest>& question, const TriggerAnswer& answer,
+            std::int64_t wait) {
     if (const auto* run = std::get_if<TriggeredRun>(&answer.result)) {
         services.metrics.countTrigger(run->replayed ? "replayed" : "accepted");
         if (wait == 0) {
@@ -87,21 +88,18 @@ void trigger(Services& services, const std::shared_ptr<Context>& context) {
     }
     auto id = jobIdOf(*context);
     if (!id) return;
-    int wait = 0;
-    if (auto text = context->queryValue("wait")) {
-        auto seconds = parseInteger(*text);
-        if (!seconds || *seconds < 0 || *seconds > 300) {
-            context->refuse(badRequest("wait", "must be a whole number of seconds from 0 to 300"));
-            return;
-        }
-        wait = static_cast<int>(*seconds);
-    }
+    std::int64_t wait = 0;
+    if (auto text = context->queryValue("wait")) wait = parseInteger(*text).value_or(-1);
     TriggerRequest trigger;
     trigger.jobId = *id;
     trigger.body = parseTriggerBody(request.body);
     auto key = idempotencyKeyOf(request);
-    if (auto* refusal = std::get_if<Refusal>(&key))
-        trigger.body = *refusal; // after the key's own verdict, like every other fault of the request
+    // After the key's own verdict, like every other fault of the request; and without the Idempotency-Key, so
+    // that it joins no flight of requests that lack the fault.
+    if (wait < 0 || wait > 300)
+        trigger.body = badRequest("wait", "must be a whole number of seconds from 0 to 300");
+    else if (auto* refusal = std::get_if<Refusal>(&key))
+        trigger.body = *refusal;
     else
         trigger.idempotencyKey = std::get<std::optional<std::string>>(key);
     auto question = services.gate.question(request, "job.trigger", *id);

@@ -1,4 +1,4 @@
-#include "storage/Cursor.h"
+#include "base/Cursor.h"
 
 #include "base/Text.h"
 #include "base/Uuid.h"

@@ -15,7 +15,7 @@ struct Cursor {
 
 /// Opaque to clients: base64url.
 std::string toCursor(const Cursor& cursor);
-/// Nothing for an empty or a malformed one: the list is then read from its start.
+/// Nothing for an empty or a malformed one.
 std::optional<Cursor> cursorFrom(const std::string& text);
 
 } // namespace usher
