@@ -361,17 +361,50 @@ class Daemon:
         """Every request without an answer or with a 5xx once more, with the same Idempotency-Key: one run each."""
         with self.log.lock:
             open_ones = [e for e in self.log.entries if "key" in e and (e["status"] == 0 or e["status"] >= 500)]
-        client, answered = Client(self.port, 30), {}
-        for entry in open_ones:
-            for _ in range(5):
-                again = self.trigger(client, job, key, entry["key"])
-                if again.status == 202:
-                    break
-                time.sleep(0.3)
-            expect(again.status == 202, f"resent {entry['key']}: {again}")
-            answered[entry["key"]] = again.run()
-        client.close()
-        return answered
+        refused = []
+
+        def some(entries):
+            client = Client(self.port, 30)
+            for entry in entries:
+                for _ in range(5):
+                    again = self.trigger(client, job, key, entry["key"])
+                    if again.status == 202:
+                        break
+                    time.sleep(0.3)
+                if again.status != 202:
+                    refused.append(f"{entry['key']}: {again}")
+            client.close()
+
+        threads = [threading.Thread(target=some, args=(open_ones[i::8],)) for i in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        expect(not refused, f"resent, and not accepted: {refused[:3]}")
+
+    def await_idle(self, seconds=10):
+        """Until every run has ended. What one machine cannot start in 10 s is queued, not stuck: the queue must move."""
+        before, moved = None, time.monotonic()
+        while True:
+            runs = self.runs()
+            waiting = {(i, status) for i, (status, _) in runs.items() if status in ("queued", "running")}
+            if not waiting:
+                return
+            if waiting != before:
+                before, moved = waiting, time.monotonic()
+            expect(time.monotonic() - moved < seconds, f"{len(waiting)} stuck: {sorted(waiting)[:5]}\n{self.log_tail()}")
+            time.sleep(0.2)
+
+    def judge_starts(self, folder, told, runs):
+        """The script of each run left one file RUN.* there for every start of it: once, or more with attempt > 1."""
+        started = {}
+        for mark in folder.iterdir():
+            run = mark.name.split(".")[0]
+            started[run] = started.get(run, 0) + 1
+        for run in told:
+            times, (status, attempt) = started.get(run, 0), runs[run]
+            expect(times >= 1, f"never started: {run} {status}")
+            expect(times <= attempt, f"started {times} times with attempt {attempt}: {run} {status}")
 
     def judge(self):
         """Every 202 exists, once; a key has one run; what exists was asked for."""
