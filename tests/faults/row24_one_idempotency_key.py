@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""1,000 parallel triggers with one Idempotency-Key: one run, 1,000 equal answers."""
+"""1,000 parallel triggers with one Idempotency-Key: one run, 1,000 equal answers; they spend one use of the key."""
 import secrets
 import time
 
@@ -12,7 +12,7 @@ def fault(args, database):
     rounds = 20 if args.long else 2
     with Daemon(args.build_dir, database).start() as d:
         job = d.job("true", maxConcurrency=4)
-        _, key = d.key(job)
+        _, key = d.key(job, remaining=rounds)  # a replay spends nothing, else these do not last
         for number in range(rounds):
             idempotency = secrets.token_hex(12)
             begin = time.monotonic()
@@ -26,8 +26,9 @@ def fault(args, database):
             replayed = sum(a.headers.get("idempotent-replayed") == "true" for a in answers)
         runs, told = d.judge()
         expect(len(runs) == rounds, f"{len(runs)} runs after {rounds} rounds")
-        count = int(d.call("GET", f"/api/jobs/{job}/api-keys")["apiKeys"][0]["requestCount"])
-        return (f"{rounds} x {PARALLEL} answers, {len(runs)} runs, requestCount {count}, "
+        left = d.call("GET", f"/api/jobs/{job}/api-keys")["apiKeys"][0]["remaining"]
+        expect(left == 0, f"{left} uses left of {rounds}")
+        return (f"{rounds} x {PARALLEL} answers, {len(runs)} runs, {rounds} uses spent, "
                 f"{replayed} replays in the last round")
 
 
