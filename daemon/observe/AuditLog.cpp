@@ -77,8 +77,9 @@ void AuditLog::run() {
     Lock lock(_mutex);
     while (true) {
         Instant wake = _clock.instant() + std::chrono::seconds(1);
-        while (_waiting.empty() && _merged.empty() && !_stopping) _arrived.wait(lock);
-        while (_waiting.empty() && !_stopping && _clock.instant() < wake) _arrived.waitUntil(lock, wake);
+        while (batch.empty() && _waiting.empty() && _merged.empty() && !_stopping) _arrived.wait(lock);
+        while (batch.empty() && _waiting.empty() && !_stopping && _clock.instant() < wake)
+            _arrived.waitUntil(lock, wake);
         bool stopping = _stopping;
         while (!_waiting.empty() && batch.size() < kBatch) {
             batch.push_back(std::move(_waiting.front()));
