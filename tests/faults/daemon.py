@@ -502,6 +502,7 @@ def raw_trigger(port, job, key, idempotency=None):
 def main(row, fault, databases=("sqlite", "postgres")):
     parser = argparse.ArgumentParser()
     parser.add_argument("--long", action="store_true", help="the size of the design")
+    parser.add_argument("--rounds", type=int, default=0, help="so many, whatever the form says")
     parser.add_argument("--build-dir", default=str(ROOT / "build" / "dev"))
     parser.add_argument("--database", choices=("sqlite", "postgres"))
     args = parser.parse_args()

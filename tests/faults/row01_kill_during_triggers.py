@@ -9,7 +9,7 @@ from daemon import Daemon, Load, expect, main
 
 
 def fault(args, database):
-    rounds = 200 if args.long else 2
+    rounds = args.rounds or (200 if args.long else 2)
     with Daemon(args.build_dir, database).start() as d:
         # Each start of the script leaves one line outside the daemon: that is the judge of "twice".
         starts = d.folder / "starts"

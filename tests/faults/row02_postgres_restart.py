@@ -6,7 +6,7 @@ from daemon import Client, Daemon, Load, expect, main
 
 
 def fault(args, database):
-    rounds = 20 if args.long else 1
+    rounds = args.rounds or (20 if args.long else 1)
     with Daemon(args.build_dir, database).start() as d:
         job = d.job("true", maxConcurrency=4, queueLimit=100000)
         _, key = d.key(job)

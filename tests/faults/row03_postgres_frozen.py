@@ -8,6 +8,7 @@ from daemon import Client, Daemon, Load, expect, main
 
 def fault(args, database):
     rounds, seconds = (10, 30) if args.long else (1, 5)
+    rounds = args.rounds or rounds
     with Daemon(args.build_dir, database).start() as d:
         job = d.job("true", maxConcurrency=4, queueLimit=100000)
         _, key = d.key(job)

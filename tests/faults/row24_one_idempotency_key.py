@@ -9,7 +9,7 @@ PARALLEL = 1000
 
 
 def fault(args, database):
-    rounds = 20 if args.long else 2
+    rounds = args.rounds or (20 if args.long else 2)
     with Daemon(args.build_dir, database).start() as d:
         job = d.job("true", maxConcurrency=4)
         _, key = d.key(job, remaining=rounds)  # a replay spends nothing, else these do not last

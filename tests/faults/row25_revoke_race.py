@@ -10,7 +10,7 @@ from daemon import Client, Daemon, expect, main
 
 
 def fault(args, database):
-    rounds = 10000 if args.long else 40
+    rounds = args.rounds or (10000 if args.long else 40)
     with contextlib.ExitStack() as stack:
         first = stack.enter_context(Daemon(args.build_dir, database, "capacity = 0").start())
         job = first.job("true", queueLimit=100000)

@@ -22,7 +22,7 @@ def refuses(d, state, port, word, name):
 
 
 def fault(args, database):
-    rounds = 50 if args.long else 1
+    rounds = args.rounds or (50 if args.long else 1)
     with Daemon(args.build_dir, database).start() as d:
         starts = d.folder / "starts"
         starts.mkdir()
