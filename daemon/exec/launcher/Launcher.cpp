@@ -23,6 +23,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <set>
 
 namespace usher {
 
@@ -82,6 +83,11 @@ Launcher::Launcher(LauncherFacts facts, UniqueFd connection, UniqueFd listener)
 /// is the rest of one that was killed.
 void Launcher::adopt() {
     const ExecConfig& config = _facts.config;
+    const bool ownUids = _facts.privileged && config.sandbox != "none";
+    // Before the leaders: one that our predecessor starts just now must not look like a test without a
+    // leader.
+    std::set<uid_t> used;
+    if (ownUids) used = uidsInUse(config.firstUid, config.lastUid);
     std::vector<uid_t> held;
     const std::vector<FoundLeader> leaders = findLeaders(::geteuid());
     for (const FoundLeader& found : leaders) {
@@ -91,11 +97,11 @@ void Launcher::adopt() {
         watch(_epoll.get(), leader.handle.get());
         _leaders.emplace(found.pid, std::move(leader));
     }
-    if (!_facts.privileged || config.sandbox == "none") {
+    if (!ownUids) {
         for (pid_t pid : findOrphans(config.runsDir, leaders)) ::kill(pid, SIGKILL);
         return;
     }
-    for (uid_t uid : uidsInUse(config.firstUid, config.lastUid))
+    for (uid_t uid : used)
         if (std::find(held.begin(), held.end(), uid) == held.end()) killUser(uid);
     _uids = std::make_unique<UidPool>(config.firstUid, config.lastUid, held);
 }
