@@ -344,8 +344,11 @@ public:
     }
     void exchangesOutliveTheListener() {
         auto c = client(), d = client(), e = client();
-        for (auto* each : {&c, &d, &e}) each->send("GET /park HTTP/1.1\r\nHost: h\r\n\r\n");
-        auto first = _handler.parked(), second = _handler.parked(), third = _handler.parked();
+        auto park = [this](RawClient& each) { // one after another, so that each is known by its client
+            each.send("GET /park HTTP/1.1\r\nHost: h\r\n\r\n");
+            return _handler.parked();
+        };
+        auto first = park(c), second = park(d), third = park(e);
         auto stream = third->stream(Reply::text(200, ""));
         Signal abandoned;
         first->onAbandoned([&abandoned] { abandoned.set(); });
