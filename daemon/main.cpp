@@ -166,9 +166,8 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
     RunFolder files(exec.runsDir);
     std::string nodeId = exec.nodeId;
     LeaderProcess executor(std::move(exec), scheduler, clock);
-    TriggerJob triggers(
-        trigger, database->triggers(), gauge, clock, Poco::Logger::get("trigger"),
-        [&scheduler] { scheduler.wake(); }, database->kind() == Database::Kind::postgres ? 2 : 1);
+    TriggerJob triggers(trigger, database->triggers(), gauge, clock, Poco::Logger::get("trigger"),
+                        [&scheduler] { scheduler.wake(); });
 
     char host[256] = "";
     gethostname(host, sizeof host - 1);

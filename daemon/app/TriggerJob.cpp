@@ -46,16 +46,16 @@ struct TriggerJob::Pending {
 };
 
 TriggerJob::TriggerJob(Authenticator& chain, TriggerStore& store, QueueGauge& gauge, const Clock& clock,
-                       Poco::Logger& logger, std::function<void()> wakeScheduler, int committers)
+                       Poco::Logger& logger, std::function<void()> wakeScheduler)
     : _chain(chain), _store(store), _gauge(gauge), _clock(clock), _logger(logger),
-      _wakeScheduler(std::move(wakeScheduler)), _committerCount(committers) {}
+      _wakeScheduler(std::move(wakeScheduler)) {}
 
 TriggerJob::~TriggerJob() {
     stop();
 }
 
 void TriggerJob::start() {
-    for (int i = 0; i < _committerCount; ++i) _committers.emplace_back([this] { run(); });
+    _committer = std::thread([this] { run(); });
 }
 
 void TriggerJob::stop() {
@@ -64,8 +64,7 @@ void TriggerJob::stop() {
         _stopping = true;
     }
     _arrived.notifyAll();
-    for (std::thread& committer : _committers)
-        if (committer.joinable()) committer.join();
+    if (_committer.joinable()) _committer.join();
 }
 
 void TriggerJob::trigger(TriggerRequest request, Done done) {
@@ -190,7 +189,7 @@ void TriggerJob::answerReplay(Pending& pending, const Replay& replay) {
 }
 
 void TriggerJob::run() {
-    ParameterRules rules; // compiled patterns: each committer keeps its own
+    ParameterRules rules; // compiled patterns, kept between batches
     while (true) {
         std::vector<std::unique_ptr<Pending>> batch;
         bool stopping = false;
