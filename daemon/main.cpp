@@ -234,6 +234,11 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
     addOperationRoutes(router, services);
     addMetricsRoute(router, services);
     addPluginRoutes(router, plugins);
+    OpenApiDocument description;
+    describePlugins(description, plugins);
+    addOpenApiRoute(router, description);
+    for (const std::string& line : description.differencesTo(router.listRoutes()))
+        Poco::Logger::get("http").warning("openapi.json: " + line);
 
     ListenerSettings listening;
     listening.address = config.address;

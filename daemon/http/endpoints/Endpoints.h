@@ -5,6 +5,7 @@
 #include "app/TriggerJob.h"
 #include "domain/Executor.h"
 #include "domain/JobStore.h"
+#include "http/OpenApiDocument.h"
 #include "http/Router.h"
 #include "observe/Health.h"
 #include "observe/Metrics.h"
@@ -42,6 +43,8 @@ void addRunEventRoutes(Router& router, Services& services);
 void addArtifactRoutes(Router& router, Services& services);
 void addOperationRoutes(Router& router, Services& services);
 void addMetricsRoute(Router& router, Services& services);
+/// `document` outlives the router and changes no more once the listener has started.
+void addOpenApiRoute(Router& router, const OpenApiDocument& document);
 
 /// The id in the path, or 400 with the words of the contract; nothing when it was refused.
 std::optional<std::string> jobIdOf(Context& context);
