@@ -80,14 +80,19 @@ Verdict rateLimited(const KeyRow& key, const Limits& limits) {
     return verdict;
 }
 
-Verdict usedUp(const KeyRow& key, const std::optional<Limits>& limits) {
-    Verdict verdict = Verdict::deny("USAGE_EXCEEDED", "Usage limit reached",
-                                    "This key has no uses left. Ask for more uses or another key.");
+Verdict usedUp(const KeyRow& key, const std::optional<Limits>& limits,
+               const std::optional<std::int64_t>& refillMs) {
+    const std::string wait =
+        refillMs ? std::to_string(std::max<std::int64_t>(1, secondsUp(*refillMs))) : "3600";
+    Verdict verdict =
+        Verdict::deny("USAGE_EXCEEDED", "Usage limit reached",
+                      refillMs ? "This key has no uses left just now. Try again in " + wait + " s."
+                               : "This key has no uses left. Ask for more uses or another key.");
     verdict.status(429)
         .replayOk()
         .audit(about(key))
         .principal("api-key:" + key.id, key.name)
-        .header("Retry-After", "3600");
+        .header("Retry-After", wait);
     if (limits) addLimits(verdict, *limits);
     return verdict;
 }

@@ -11,7 +11,9 @@ auth::Verdict conflictingCredentials();
 auth::Verdict invalidFormat();
 auth::Verdict unknownKey();
 auth::Verdict rateLimited(const KeyRow& key, const Limits& limits);
-auth::Verdict usedUp(const KeyRow& key, const std::optional<Limits>& limits);
+/// `refillMs`: until the uses are full again; nothing: never.
+auth::Verdict usedUp(const KeyRow& key, const std::optional<Limits>& limits,
+                     const std::optional<std::int64_t>& refillMs);
 auth::Verdict allowed(const KeyRow& key, const std::optional<Limits>& limits);
 
 /// Everything about a known key that needs no counting, in the order of the table: disabled, expired,

@@ -147,7 +147,7 @@ void Spender::answer(Spend& spend) {
         spend.check.call.complete(rateLimited(spend.key, spend.limits.value_or(Limits{})));
         break;
     case Spend::Outcome::usedUp:
-        spend.check.call.complete(usedUp(spend.key, spend.limits));
+        spend.check.call.complete(usedUp(spend.key, spend.limits, spend.refillMs));
         break;
     case Spend::Outcome::granted:
         allow(spend);
