@@ -2,6 +2,7 @@
 
 #include "app/Words.h"
 #include "base/Json.h"
+#include "base/Text.h"
 #include "base/Uuid.h"
 #include "domain/Errors.h"
 
@@ -13,6 +14,18 @@ namespace {
 
 std::string parametersToText(const Environment& parameters) {
     return parameters.empty() ? "{}" : toText(Json(parameters));
+}
+
+/// The plugin said what its window held after this request; the request gives its place back, and what the
+/// caller reads must say so.
+void showGivenBack(TriggerAnswer& answer) {
+    if (!answer.limits || answer.limits->remaining >= answer.limits->limit) return;
+    const std::string before = std::to_string(answer.limits->remaining);
+    const std::string after = std::to_string(++answer.limits->remaining);
+    for (auto& [name, value] : answer.fields)
+        if (value == before && (equalsIgnoreCase(name, "RateLimit-Remaining") ||
+                                equalsIgnoreCase(name, "X-RateLimit-Remaining")))
+            value = after;
 }
 
 } // namespace
@@ -162,10 +175,16 @@ void TriggerJob::land(Flight& flight, const TriggerAnswer& answer) {
     for (Done& done : passengers) done(answer);
 }
 
-void TriggerJob::refuse(Pending& pending, Refusal refusal) {
-    pending.answered = true;
+void TriggerJob::giveBack(Pending& pending) {
+    if (pending.settlements.empty()) return; // it was refused, or settled as unknown: nothing comes back
     for (auto& settlement : pending.settlements) settlement->abandoned();
     pending.settlements.clear();
+    showGivenBack(pending.answer);
+}
+
+void TriggerJob::refuse(Pending& pending, Refusal refusal) {
+    pending.answered = true;
+    giveBack(pending);
     pending.answer.result = std::move(refusal);
     pending.flight ? land(*pending.flight, pending.answer) : pending.done(pending.answer);
 }
@@ -180,8 +199,7 @@ void TriggerJob::answerReplay(Pending& pending, const Replay& replay) {
                        {},
                        0});
     pending.answered = true;
-    for (auto& settlement : pending.settlements) settlement->abandoned(); // a replay spends nothing
-    pending.settlements.clear();
+    giveBack(pending); // a replay spends nothing
     TriggeredRun run{pending.jobId,   replay.jobName,  replay.runId,     replay.triggeredBy,
                      replay.queuedAt, replay.position, replay.testCount, true};
     pending.answer.result = std::move(run);

@@ -100,6 +100,7 @@ private:
     std::optional<Refusal> judge(Pending& pending, const std::optional<TriggerView>& view,
                                  ParameterRules& rules);
     void answerReplay(Pending& pending, const Replay& replay);
+    void giveBack(Pending& pending);
     void refuse(Pending& pending, Refusal refusal);
 
     Authenticator& _chain;

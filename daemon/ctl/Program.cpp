@@ -32,6 +32,7 @@ CommandTable allCommands() {
     addImportCommand(commands);
     addTestCommands(commands);
     addKeyCommands(commands);
+    addKeyInspectCommand(commands);
     addTriggerCommand(commands);
     addRunCommands(commands);
     return CommandTable(std::move(commands));

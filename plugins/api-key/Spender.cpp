@@ -183,7 +183,7 @@ void Spender::answer(Spend& spend) {
         spend.check.call.complete(rateLimited(spend.key, spend.limits.value_or(Limits{})));
         break;
     case Spend::Outcome::usedUp:
-        spend.check.call.complete(usedUp(spend.key, spend.limits));
+        spend.check.call.complete(usedUp(spend.key, spend.limits, spend.refillMs));
         break;
     case Spend::Outcome::granted:
         allow(spend);
@@ -204,7 +204,7 @@ void Spender::allow(Spend& spend) {
     }
     const usher_call handle = check.call.handle();
     if (check.spends) _ledger.put(handle, {spend.key.id, spend.id});
-    if (check.call.complete(allowed(spend.key, spend.limits))) return;
+    if (check.call.complete(allowed(check, spend.key, spend.limits))) return;
     // Too late: nobody will settle it.
     if (check.spends && _ledger.take(handle) && spend.id != 0) refund(spend.key.id, spend.id);
 }
