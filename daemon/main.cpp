@@ -149,7 +149,8 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
 
     auto database = Database::open({config.databaseUrl, password, 8});
     applyMigrations(database->migrator(), logger);
-    AuditLog audit(database->nodes(), clock, Poco::Logger::get("audit"));
+    AuditLog audit(database->nodes(), clock, Poco::Logger::get("audit"),
+                   std::chrono::hours(24) * config.auditKeepDays);
     PluginServices pluginServices(audit, database->turn());
     PluginHost plugins(pluginServices);
     for (const PluginSection& section : config.plugins) plugins.add(settingsOf(config, section, password));
@@ -232,6 +233,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
     addRunLogRoutes(router, services);
     addRunEventRoutes(router, services);
     addArtifactRoutes(router, services);
+    addAuditRoutes(router, services);
     addOperationRoutes(router, services);
     addMetricsRoute(router, services);
     addPluginRoutes(router, plugins);

@@ -21,6 +21,8 @@ public:
     void beat(const std::string&, Micros) override {}
     std::vector<Node> listNodes() override { return {}; }
     void ping(Instant) override {}
+    Page<AuditEntry> listAudit(const AuditFilter&) override { return {}; }
+    bool pruneAudit(Micros, int) override { return false; }
     void appendAudit(const std::vector<AuditRecord>& records) override {
         std::lock_guard lock(_mutex);
         if (_failures-- > 0) throw std::runtime_error("away");
