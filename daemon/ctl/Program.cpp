@@ -34,6 +34,9 @@ CommandTable allCommands() {
     addKeyCommands(commands);
     addTriggerCommand(commands);
     addRunCommands(commands);
+    addUserCommands(commands);
+    addAuditCommand(commands);
+    addPluginCommands(commands);
     return CommandTable(std::move(commands));
 }
 
