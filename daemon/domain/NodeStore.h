@@ -53,6 +53,12 @@ public:
     virtual Page<AuditEntry> listAudit(const AuditFilter&) = 0; ///< newest first
     /// Deletes up to `atMost` of the oldest records from before `before`; true when more are left.
     virtual bool pruneAudit(Micros before, int atMost) = 0;
+
+    enum class SetupChange { replaced, setupDone, noTable };
+    /// Replaces the one-time token of the first setup, of which only the digest is kept; refused when there
+    /// are users. noTable: the plugin that keeps users has not been started here yet.
+    virtual SetupChange replaceSetupToken(const std::string& hash, const std::string& nodeName,
+                                          Micros now) = 0;
     /// A round trip to the database; throws when it is away.
     virtual void ping(Instant deadline) = 0;
 };

@@ -124,4 +124,33 @@ bool SqlNodeStore::pruneAudit(Micros before, int atMost) {
     return more;
 }
 
+NodeStore::SetupChange SqlNodeStore::replaceSetupToken(const std::string& hash, const std::string& nodeName,
+                                                       Micros now) {
+    SetupChange change = SetupChange::noTable;
+    _source.write([&](Poco::Data::Session& session) {
+        change = SetupChange::noTable;
+        const std::string table =
+            _source.kind() == SqlSource::Kind::sqlite
+                ? "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'setup'"
+                : "SELECT CAST(to_regclass('setup') AS text) WHERE to_regclass('setup') IS NOT NULL";
+        if (sqlSelect(session, table, 1).empty()) return;
+        // Whoever makes the first admin locks this row and sets `done`: either we see that, or he sees us.
+        sqlChange(
+            session,
+            "UPDATE setup SET token_hash = $1, node = $2, created_at = $3 WHERE id = 1 AND done = false "
+            "AND NOT EXISTS (SELECT 1 FROM \"user\")",
+            {sqlValue(hash), sqlValue(nodeName), sqlValue(now)});
+        sqlChange(session,
+                  "INSERT INTO setup (id, token_hash, node, created_at, done) SELECT 1, CAST($1 AS text), "
+                  "CAST($2 AS text), CAST($3 AS bigint), false WHERE NOT EXISTS (SELECT 1 FROM \"user\") ON "
+                  "CONFLICT (id) DO NOTHING",
+                  {sqlValue(hash), sqlValue(nodeName), sqlValue(now)});
+        const bool ours = !sqlSelect(session, "SELECT node FROM setup WHERE id = 1 AND token_hash = $1", 1,
+                                     {sqlValue(hash)})
+                               .empty();
+        change = ours ? SetupChange::replaced : SetupChange::setupDone;
+    });
+    return change;
+}
+
 } // namespace usher

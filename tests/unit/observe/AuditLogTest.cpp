@@ -23,6 +23,9 @@ public:
     void ping(Instant) override {}
     Page<AuditEntry> listAudit(const AuditFilter&) override { return {}; }
     bool pruneAudit(Micros, int) override { return false; }
+    SetupChange replaceSetupToken(const std::string&, const std::string&, Micros) override {
+        return SetupChange::noTable;
+    }
     void appendAudit(const std::vector<AuditRecord>& records) override {
         std::lock_guard lock(_mutex);
         if (_failures-- > 0) throw std::runtime_error("away");
