@@ -17,6 +17,9 @@ void addKeyCommands(std::vector<Command>& commands);
 void addKeyInspectCommand(std::vector<Command>& commands);
 void addTriggerCommand(std::vector<Command>& commands);
 void addRunCommands(std::vector<Command>& commands);
+void addUserCommands(std::vector<Command>& commands);
+void addPluginCommands(std::vector<Command>& commands);
+void addAuditCommand(std::vector<Command>& commands);
 
 /// Everything that usherctl can do.
 CommandTable allCommands();

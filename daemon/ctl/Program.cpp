@@ -35,6 +35,9 @@ CommandTable allCommands() {
     addKeyInspectCommand(commands);
     addTriggerCommand(commands);
     addRunCommands(commands);
+    addUserCommands(commands);
+    addAuditCommand(commands);
+    addPluginCommands(commands);
     return CommandTable(std::move(commands));
 }
 

@@ -75,15 +75,17 @@ void rerun(Services& services, const Shared& context) {
     if (!runIdOf(*context)) return;
     if (!context->run) return void(context->refuse(notFound("Run", "RUN_NOT_FOUND")));
     const Run& run = *context->run;
-    auditChange(services, *context, "run.rerun", "run:" + run.id);
     Instant deadline = context->request().received + services.gate.settings().budget;
     services.triggers.submit(run.jobId, context->principal, "rerun", run.parameters, deadline,
-                             [context](const TriggerAnswer& answer) {
+                             [&services, context, rerun = "run:" + run.id](const TriggerAnswer& answer) {
                                  if (const auto* refusal = std::get_if<Refusal>(&answer.result)) {
+                                     auditChange(services, *context, "run.rerun", rerun, "", refusal->code);
                                      context->refuse(*refusal);
                                      return;
                                  }
                                  const auto& made = std::get<TriggeredRun>(answer.result);
+                                 auditChange(services, *context, "run.rerun", rerun,
+                                             "made run:" + made.runId);
                                  Json data = {{"jobId", made.jobId},
                                               {"jobName", made.jobName},
                                               {"runId", made.runId},
