@@ -54,7 +54,7 @@ void AuditLog::refused(AuditRecord refusal) {
     bool first = false;
     {
         Lock lock(_mutex);
-        Key key{refusal.address, refusal.code, refusal.action};
+        Key key{refusal.address, refusal.code};
         auto found = _merged.find(key);
         if (found == _merged.end()) {
             if (_merged.size() >= kMaxMerged) {

@@ -11,7 +11,7 @@
 #include <deque>
 #include <map>
 #include <thread>
-#include <tuple>
+#include <utility>
 #include <vector>
 
 namespace usher {
@@ -48,7 +48,7 @@ private:
         int count = 0;
         Instant since;
     };
-    using Key = std::tuple<std::string, std::string, std::string>; ///< address, code, action
+    using Key = std::pair<std::string, std::string>; ///< address, code
 
     using Batch = std::vector<AuditRecord>;
 
