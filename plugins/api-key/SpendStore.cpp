@@ -100,6 +100,7 @@ constexpr std::string_view kPruneSqlite =
     "DELETE FROM apikey_spend WHERE id IN (SELECT CAST(value AS INTEGER) FROM json_each($1))";
 
 std::vector<std::int64_t> randomIds(std::size_t count) {
+    if (count == 0) return {}; // no bytes have no address
     const std::string bytes = plugin::randomBytes(count * sizeof(std::int64_t));
     std::vector<std::int64_t> ids(count);
     std::memcpy(ids.data(), bytes.data(), bytes.size());
