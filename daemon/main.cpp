@@ -179,7 +179,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
         try {
             database->nodes().ping(clock.instant() + std::chrono::milliseconds(1000));
             if (beats++ % 5 == 0) {
-                database->nodes().beat(nodeId, clock.now());
+                database->nodes().beat(nodeId, clock.now(), 20);
                 gauge.setShared(otherNodesAlive(database->nodes().listNodes(), nodeId, clock.now()));
             }
             return "";
