@@ -36,6 +36,7 @@ const Noun nouns[] = {
     {"test", "a script with a type: shell, python, node, playwright, …"},
     {"key", "API keys: each may trigger one job"},
     {"run", "what has run and what is running: verdicts, output"},
+    {"node", "the machines that share one database: list, drain"},
 };
 
 /// How many letters to change, add or drop to get from one word to the other.

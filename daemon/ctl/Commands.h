@@ -16,6 +16,7 @@ void addTestCommands(std::vector<Command>& commands);
 void addKeyCommands(std::vector<Command>& commands);
 void addTriggerCommand(std::vector<Command>& commands);
 void addRunCommands(std::vector<Command>& commands);
+void addNodeCommands(std::vector<Command>& commands);
 
 /// Everything that usherctl can do.
 CommandTable allCommands();

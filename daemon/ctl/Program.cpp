@@ -34,6 +34,7 @@ CommandTable allCommands() {
     addKeyCommands(commands);
     addTriggerCommand(commands);
     addRunCommands(commands);
+    addNodeCommands(commands);
     return CommandTable(std::move(commands));
 }
 

@@ -41,6 +41,7 @@ void addRunLogRoutes(Router& router, Services& services);
 void addRunEventRoutes(Router& router, Services& services);
 void addArtifactRoutes(Router& router, Services& services);
 void addOperationRoutes(Router& router, Services& services);
+void addNodeRoutes(Router& router, Services& services);
 void addMetricsRoute(Router& router, Services& services);
 
 /// The id in the path, or 400 with the words of the contract; nothing when it was refused.
