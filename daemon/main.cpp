@@ -5,7 +5,9 @@
 #include "SetupTokenCommand.h"
 #include "StateFolder.h"
 #include "app/AuthChain.h"
+#include "app/FarRuns.h"
 #include "app/GuessThrottle.h"
+#include "app/Heartbeat.h"
 #include "app/QueueGauge.h"
 #include "app/RunFeed.h"
 #include "app/RunScheduler.h"
@@ -17,6 +19,8 @@
 #include "exec/LeaderProcess.h"
 #include "exec/Privileges.h"
 #include "exec/RunFolder.h"
+#include "http/ClusterDoor.h"
+#include "http/ClusterFiles.h"
 #include "http/Listener.h"
 #include "http/Router.h"
 #include "http/endpoints/Endpoints.h"
@@ -113,6 +117,21 @@ std::string hostName() {
     return ::gethostname(name, sizeof name - 1) == 0 ? name : "unknown";
 }
 
+/// For the other nodes: few connections, small requests.
+ListenerSettings clusterListening(const std::string& address,
+                                  std::function<void(const std::string&)> report) {
+    ListenerSettings settings;
+    const std::size_t colon = address.rfind(':');
+    settings.address = address.substr(0, colon);
+    if (settings.address.starts_with('[')) settings.address = address.substr(1, colon - 2);
+    settings.port = static_cast<int>(parseInteger(address.substr(colon + 1)).value_or(0));
+    settings.maxConnections = 1000;
+    settings.maxHead = 8u << 10;
+    settings.workers = 4;
+    settings.report = std::move(report);
+    return settings;
+}
+
 void applyMigrations(Migrator& migrator, Poco::Logger& logger) {
     for (const auto& step : migrator.apply())
         logger.information("database: migration " + std::to_string(step.version) + " " + step.name +
@@ -151,6 +170,13 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
     exec.leaderPath = config.leader;
     exec.sandbox = config.sandbox;
     const std::string password = passwordOf(config);
+    std::string clusterSecret;
+    if (!config.clusterSecretFile.empty()) {
+        clusterSecret = std::string(trim(readFile(config.clusterSecretFile, 4096).value_or("")));
+        if (clusterSecret.size() < 32)
+            throw std::runtime_error(config.clusterSecretFile + ": at least 32 characters, the same on all " +
+                                     "nodes; for example: openssl rand -hex 32");
+    }
     if (!config.launcherIsSocket) exec.launcher = startLauncher(exec);
     dropPrivileges(config.stateDir);
     prctl(PR_SET_DUMPABLE, 0); // secrets never reach a core
@@ -176,25 +202,31 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
     Timers timers;
     RunFeed feed;
     QueueGauge gauge(database->triggers(), config.queueLimit);
-    RunScheduler scheduler({.nodeId = exec.nodeId, .capacity = config.capacity}, database->runs(), feed,
-                           gauge, clock, Poco::Logger::get("scheduler"));
-    RunFolder files(exec.runsDir);
+    // One SQLite file has one node: nobody could take anything from it.
+    const bool shared = database->kind() == Database::Kind::postgres;
+    RunScheduler scheduler({.nodeId = exec.nodeId, .capacity = config.capacity, .leases = shared},
+                           database->runs(), feed, gauge, clock, Poco::Logger::get("scheduler"));
+    RunFolder ownFiles(exec.runsDir);
     std::string nodeId = exec.nodeId;
+    ClusterFiles files(ownFiles, nodeId, clusterSecret, database->runs(), database->nodes(), clock);
+    ClusterVerifier verifier(clusterSecret, nodeId, clock);
+    ClusterDoor clusterDoor(ownFiles, verifier, Poco::Logger::get("cluster"));
+    FarRuns farRuns(feed, database->runs(), nodeId);
     LeaderProcess executor(std::move(exec), scheduler, clock);
     TriggerJob triggers(trigger, database->triggers(), gauge, clock, Poco::Logger::get("trigger"),
                         [&scheduler] { scheduler.wake(); });
 
     std::string boot(trim(readFile("/proc/sys/kernel/random/boot_id", 100).value_or("")));
-    database->nodes().registerNode({nodeId, hostName(), boot, "", clock.now(), clock.now(), false});
+    const Node self{nodeId, hostName(), boot, config.clusterAddress, clock.now(), clock.now(), false};
+    Heartbeat heartbeat({.self = self, .leases = shared}, database->nodes(), database->runs(), scheduler,
+                        clock, Poco::Logger::get("heartbeat"), [&](const std::vector<Node>& nodes) {
+                            gauge.setShared(otherNodesAlive(nodes, nodeId, clock.now()));
+                        });
 
     Health health;
-    health.add("database", [&, beats = 0]() mutable -> std::string {
+    health.add("database", [&]() -> std::string {
         try {
             database->nodes().ping(clock.instant() + std::chrono::milliseconds(1000));
-            if (beats++ % 5 == 0) {
-                database->nodes().beat(nodeId, clock.now());
-                gauge.setShared(otherNodesAlive(database->nodes().listNodes(), nodeId, clock.now()));
-            }
             return "";
         } catch (const std::exception&) {
             return "the database does not answer";
@@ -246,6 +278,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
     addArtifactRoutes(router, services);
     addAuditRoutes(router, services);
     addOperationRoutes(router, services);
+    addNodeRoutes(router, services);
     addMetricsRoute(router, services);
     addExplainRoute(router, services, {trigger, runs, manage});
     addPluginListRoute(router, plugins, config);
@@ -265,6 +298,14 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
     listening.report = [&](const std::string& line) { Poco::Logger::get("http").warning(line); };
     Listener listener(listening, router);
 
+    std::unique_ptr<Listener> clusterListener;
+    if (!config.clusterAddress.empty()) {
+        clusterListener = std::make_unique<Listener>(
+            clusterListening(config.clusterAddress, listening.report), clusterDoor);
+        clusterListener->start();
+    }
+    heartbeat.start();
+    if (shared) farRuns.start();
     audit.start();
     timers.start();
     feed.start();
@@ -282,11 +323,16 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
     serveUntilTold(signals, config, defaults, password, listener, plugins, logger);
 
     logger.information("usherd ends; runs go on and are found again");
+    scheduler.setDraining(true);
     listener.stopAccepting();
     listener.waitUntilDrained(std::chrono::seconds(3));
     triggers.stop();
     listener.stop();
+    farRuns.stop();
+    if (clusterListener) clusterListener->stop();
     scheduler.stop();
+    heartbeat.handOver();
+    heartbeat.stop();
     health.stop();
     pool.stop();
     feed.stop();

@@ -59,6 +59,13 @@ void RunFeed::stateChanged(const std::string& runId, RunStatus status, int attem
     _changed.notifyOne();
 }
 
+std::vector<std::string> RunFeed::watched() {
+    Lock lock(_mutex);
+    std::vector<std::string> ids;
+    for (const auto& [id, _] : _watchers) ids.push_back(id);
+    return ids;
+}
+
 void RunFeed::run() {
     Lock lock(_mutex);
     while (true) {

@@ -55,6 +55,8 @@ public:
     Watch watch(const std::string& runId, Watcher watcher);
     void journalGrew(const std::string& runId);
     void stateChanged(const std::string& runId, RunStatus status, int attempt);
+    /// The runs that somebody watches, in no order.
+    std::vector<std::string> watched();
 
 private:
     friend class Watch;

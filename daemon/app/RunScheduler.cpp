@@ -9,6 +9,9 @@ namespace usher {
 
 namespace {
 
+/// With less than this left, a run that we claim would hardly begin before its leader must end it.
+constexpr BootMillis kLeaseToClaim = 8000;
+
 std::string shortId(const std::string& id) {
     return id.substr(0, 13);
 }
@@ -52,6 +55,24 @@ void RunScheduler::wake() {
 
 void RunScheduler::cancel(const std::string& runId) {
     if (Executor* executor = _executor) executor->cancel(runId);
+}
+
+void RunScheduler::setDraining(bool draining) {
+    if (_draining.exchange(draining) == draining) return;
+    _logger.information(draining ? "draining: no new claims" : "no longer draining");
+    wake();
+}
+
+void RunScheduler::leaseRenewed(BootMillis until, const std::vector<HeldRun>& held) {
+    _leaseUntil = until;
+    if (Executor* executor = _executor) executor->renewLease(until, held);
+}
+
+void RunScheduler::taken(const std::vector<TakenRun>& runs) {
+    for (const TakenRun& run : runs)
+        _feed.stateChanged(run.runId, run.status,
+                           run.status == RunStatus::queued ? run.attempt + 1 : run.attempt);
+    wake();
 }
 
 void RunScheduler::report(Report report) {
@@ -133,7 +154,9 @@ void RunScheduler::run() {
 }
 
 void RunScheduler::recover() {
+    const BootMillis lease = _leaseUntil; // from before we ask what is ours
     for (ClaimedRun& run : _store.runsHeldBy(_settings.nodeId)) {
+        run.leaseUntil = lease;
         std::string id = run.runId;
         if (_held.contains(id)) continue;
         auto [held, _] = _held.emplace(id, std::move(run));
@@ -203,7 +226,10 @@ void RunScheduler::storeFinished(std::deque<Report>& reports) {
 }
 
 void RunScheduler::claim() {
-    while (true) {
+    while (!_draining) {
+        // From before the claim: a beat that is committed after it says nothing about runs taken in between.
+        const BootMillis lease = _leaseUntil;
+        if (_settings.leases && _clock.bootTime() + kLeaseToClaim > lease) return;
         int room = _settings.capacity - static_cast<int>(_held.size());
         if (room <= 0) return;
         ClaimRequest request;
@@ -216,6 +242,7 @@ void RunScheduler::claim() {
         if (runs.empty()) return;
         for (ClaimedRun& run : runs) {
             _gauge.left(run.jobId);
+            run.leaseUntil = lease;
             auto [held, _] = _held.insert_or_assign(run.runId, std::move(run));
             _executor.load()->start(held->second);
         }

@@ -27,6 +27,7 @@ public:
         std::string nodeId;
         int capacity = 2; ///< runs at once; 0: this node claims nothing
         std::chrono::seconds lease{60};
+        bool leases = false;                  ///< claims only under a lease that leaseRenewed() gave
         std::chrono::milliseconds poll{1000}; ///< how long another node's trigger may go unnoticed
     };
 
@@ -42,6 +43,13 @@ public:
     void wake();
     /// Somebody asked to cancel this run; nothing happens when it does not run here.
     void cancel(const std::string& runId);
+    /// No new claims while it is so.
+    void setDraining(bool draining);
+    /// A beat was committed: what we claim from now on, and those of these runs that our leaders lead, may go
+    /// on until then (CLOCK_BOOTTIME).
+    void leaseRenewed(BootMillis until, const std::vector<HeldRun>& held);
+    /// Runs that were taken from a lost node: tells who watches them, and looks for work.
+    void taken(const std::vector<TakenRun>& runs);
 
     void started(const ClaimedRun&, const std::string& sandbox, Micros at) override;
     void testChanged(const ClaimedRun&, const RunTest&) override;
@@ -86,6 +94,8 @@ private:
     Poco::Logger& _logger;
     /// Set by start(): the executor reports to us, so one must come first. Requests may come before that.
     std::atomic<Executor*> _executor{nullptr};
+    std::atomic<bool> _draining{false};
+    std::atomic<BootMillis> _leaseUntil{0};
     std::map<std::string, ClaimedRun> _held; ///< [scheduler]
 
     Mutex _mutex;

@@ -5,6 +5,12 @@
 
 namespace usher {
 
+BootMillis Clock::bootTime() const {
+    timespec ts{};
+    clock_gettime(CLOCK_BOOTTIME, &ts);
+    return BootMillis{ts.tv_sec} * 1000 + ts.tv_nsec / 1'000'000;
+}
+
 Micros SystemClock::now() const {
     timespec ts{};
     clock_gettime(CLOCK_REALTIME, &ts);

@@ -13,6 +13,9 @@ namespace usher {
 using Micros = std::int64_t;
 /// Deadlines and timeouts: CLOCK_MONOTONIC, never the wall clock.
 using Instant = std::chrono::steady_clock::time_point;
+/// CLOCK_BOOTTIME in milliseconds: goes on in suspend and is never stepped. Leases are measured by it; it
+/// means nothing on another machine or after a reboot.
+using BootMillis = std::int64_t;
 
 /// The two clocks, behind an interface so that tests move time by hand. [any-thread]
 class Clock {
@@ -20,6 +23,7 @@ public:
     virtual ~Clock() = default;
     virtual Micros now() const = 0;
     virtual Instant instant() const = 0;
+    virtual BootMillis bootTime() const;
 };
 
 class SystemClock final : public Clock {

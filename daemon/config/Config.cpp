@@ -186,6 +186,9 @@ void checkFiles(Config& config, std::vector<std::string>& problems) {
     readable(config.tlsCertificate, "[http] tls_certificate");
     readable(config.tlsKey, "[http] tls_key");
     readable(config.databasePasswordFile, "[database] password_file");
+    readable(config.clusterSecretFile, "[cluster] secret_file");
+    if (config.clusterAddress.empty() != config.clusterSecretFile.empty())
+        problems.push_back(config.file + ": [cluster] address and secret_file go together");
     if (config.tlsCertificate.empty() != config.tlsKey.empty())
         problems.push_back(config.file + ": [http] tls_certificate and tls_key go together");
     if (!config.launcherIsSocket) program(config.launcher, "[exec] launcher");
@@ -260,8 +263,18 @@ ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults)
     for (const char* key : {"uid_range", "output_cap_bytes", "cancel_grace_seconds", "memory_limit_bytes",
                             "file_limit_bytes", "artifact_cap_bytes", "artifact_cap_files", "exec_allow"})
         reader.text("exec", key, ignored);
-    reader.text("cluster", "address", ignored);
-    reader.text("cluster", "secret_file", ignored);
+    reader.on("cluster", "address", [&](const std::string& value) {
+        const std::size_t colon = value.rfind(':');
+        const auto port = colon == std::string::npos ? std::nullopt : parseInteger(value.substr(colon + 1));
+        if (!port || *port < 1 || *port > 65535 || colon == 0)
+            return std::string("must be HOST:PORT, under which the other nodes reach this one");
+        const std::string host = value.substr(0, colon);
+        if (host == "0.0.0.0" || host == "[::]" || host == "::" || host == "*")
+            return std::string("must be the address of this node: others are told it");
+        config.clusterAddress = value;
+        return std::string();
+    });
+    reader.path("cluster", "secret_file", config.clusterSecretFile);
     reader.text("secrets", "key_file", ignored);
     reader.text("webhooks", "allow", ignored);
 

@@ -55,6 +55,9 @@ struct Config {
     int capacity = 0; ///< default: number of cores
     std::vector<std::string> testTypes;
 
+    std::string clusterAddress; ///< "host:port" where other nodes reach this one; empty: they do not
+    std::string clusterSecretFile;
+
     std::int64_t queueLimit = 100'000;
     int auditKeepDays = 365; ///< 0: for ever
     std::string logLevel = "information";

@@ -37,6 +37,7 @@ const Noun nouns[] = {
     {"key", "API keys: each may trigger one job"},
     {"keys", "all keys of the server at once"},
     {"run", "what has run and what is running: verdicts, output"},
+    {"node", "the machines that share one database: list, drain"},
 };
 
 /// How many letters to change, add or drop to get from one word to the other.

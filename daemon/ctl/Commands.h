@@ -20,6 +20,7 @@ void addRunCommands(std::vector<Command>& commands);
 void addUserCommands(std::vector<Command>& commands);
 void addPluginCommands(std::vector<Command>& commands);
 void addAuditCommand(std::vector<Command>& commands);
+void addNodeCommands(std::vector<Command>& commands);
 
 /// Everything that usherctl can do.
 CommandTable allCommands();

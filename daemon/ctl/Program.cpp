@@ -38,6 +38,7 @@ CommandTable allCommands() {
     addUserCommands(commands);
     addAuditCommand(commands);
     addPluginCommands(commands);
+    addNodeCommands(commands);
     return CommandTable(std::move(commands));
 }
 

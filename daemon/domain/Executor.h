@@ -39,6 +39,9 @@ public:
     virtual Recovery recover(const ClaimedRun&) = 0;
     /// TERM, grace, KILL. The listener hears `finished` with status cancelled. Unknown ids are ignored.
     virtual void cancel(const std::string& runId) = 0;
+    /// The leaders of these attempts may go on until then (CLOCK_BOOTTIME); of others nothing changes, and
+    /// they end their runs by what they know.
+    virtual void renewLease(BootMillis /*until*/, const std::vector<HeldRun>& /*runs*/) {}
     /// What is in force on this machine: "none", "basic (rlimits)", …
     virtual std::string sandbox() const = 0;
 };

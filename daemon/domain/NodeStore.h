@@ -16,7 +16,11 @@ struct Node {
     std::string address; ///< where other nodes reach it; empty on a single node
     Micros startedAt = 0;
     Micros heartbeatAt = 0;
-    bool draining = false;
+    bool draining = false;  ///< claims nothing; kept over restarts until somebody takes it back
+    std::int64_t beats = 0; ///< moves with every beat: others judge by it, never by a wall clock
+    /// How long after a beat its leaders may go on by themselves, so how long others wait.
+    int leaseSeconds = 20;
+    int running = 0; ///< runs that it holds now
 };
 
 struct AuditRecord {
@@ -46,8 +50,11 @@ struct AuditFilter {
 class NodeStore {
 public:
     virtual ~NodeStore() = default;
+    /// Also a beat. A node that is known keeps its draining flag.
     virtual void registerNode(const Node&) = 0;
-    virtual void beat(const std::string& nodeId, Micros now) = 0;
+    virtual void beat(const std::string& nodeId, Micros now, int leaseSeconds) = 0;
+    /// False: there is no such node.
+    virtual bool setDraining(const std::string& nodeId, bool draining) = 0;
     virtual std::vector<Node> listNodes() = 0;
     virtual void appendAudit(const std::vector<AuditRecord>&) = 0;
     virtual Page<AuditEntry> listAudit(const AuditFilter&) = 0; ///< newest first

@@ -37,6 +37,22 @@ struct ClaimedRun {
     std::vector<TestToRun> tests;
     bool cancelRequested = false;
     std::optional<Micros> startedAt;
+    /// When its leader must have ended it, unless renewed; 0: there is no lease (SQLite).
+    BootMillis leaseUntil = 0;
+};
+
+/// Which attempt of a run a node holds.
+struct HeldRun {
+    std::string runId;
+    int attempt = 1;
+    std::int64_t leaseEpoch = 0;
+};
+
+/// A run whose node was lost, and what became of it.
+struct TakenRun {
+    std::string runId;
+    int attempt = 1; ///< the one that was lost
+    RunStatus status = RunStatus::lost;
 };
 
 struct ClaimRequest {
@@ -78,8 +94,8 @@ public:
     virtual ~RunStore() = default;
 
     /// queued → running, at most `maxRuns`, larger priority first, then fair between jobs and in order within
-    /// one, never more than a job's max_concurrency, never from a paused job. Cost does not grow with the
-    /// queue.
+    /// one, never more than a job's max_concurrency, never from a paused job, nothing while the node's row
+    /// says draining. Cost does not grow with the queue.
     virtual std::vector<ClaimedRun> claim(const ClaimRequest&) = 0;
     /// Any queued run that could be claimed now? Cheap.
     virtual bool anyClaimable() = 0;
@@ -95,6 +111,19 @@ public:
     /// running → queued with attempt + 1, or → lost, by the job's policy. The lost attempt's results are
     /// dropped.
     virtual RunStatus giveUp(const ClaimedRun&, const std::string& why, Micros now) = 0;
+
+    // Leases are for several nodes on one database; on SQLite there is one node, and nothing to hold or take.
+
+    /// What the database says this node is running, without what is needed to start it. Asked after each
+    /// beat: only these runs' leases are renewed.
+    virtual std::vector<HeldRun> heldBy(const std::string& /*nodeId*/) { return {}; }
+    /// The node has not beaten since its counter stood at `beats`: each of its running runs goes back to the
+    /// queue with attempt + 1, or ends as lost, by its job's policy; cancelled when somebody had asked for
+    /// that. Nothing when it has beaten meanwhile. At most some hundred a call: until nothing comes.
+    virtual std::vector<TakenRun> takeFrom(const std::string& /*nodeId*/, std::int64_t /*beats*/,
+                                           const std::string& /*why*/, Micros /*now*/) {
+        return {};
+    }
 
     virtual Cancel requestCancel(const std::string& runId, const std::string& by, Micros now) = 0;
     /// Of these running runs, the ones somebody wants cancelled.

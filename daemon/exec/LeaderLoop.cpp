@@ -51,7 +51,7 @@ LeaderProcess::Loop::~Loop() {
     _thread.join();
 }
 
-void LeaderProcess::Loop::post(std::variant<Start, Attach, Cancel> command) {
+void LeaderProcess::Loop::post(Command command) {
     {
         Lock lock(_mutex);
         _commands.push_back(std::move(command));
@@ -68,6 +68,7 @@ void LeaderProcess::Loop::watch(int fd) {
 }
 
 void LeaderProcess::Loop::work() {
+    bool stop = false;
     while (true) {
         if (int fd = _launcher.descriptor(); fd != _watchedLauncher) {
             _watchedLauncher = fd;
@@ -77,8 +78,9 @@ void LeaderProcess::Loop::work() {
         int count = ::epoll_wait(_epoll.get(), events.data(), static_cast<int>(events.size()), untilNext());
         {
             Lock lock(_mutex);
-            if (_stop) return;
+            stop = _stop;
         }
+        if (stop) return takeCommands(); // a lease for the time of the restart may be among them
         for (int i = 0; i < count; ++i) {
             int fd = events[static_cast<std::size_t>(i)].data.fd;
             if (fd == _wake.get()) {
@@ -100,7 +102,7 @@ void LeaderProcess::Loop::work() {
 }
 
 void LeaderProcess::Loop::takeCommands() {
-    std::vector<std::variant<Start, Attach, Cancel>> commands;
+    std::vector<Command> commands;
     {
         Lock lock(_mutex);
         commands.swap(_commands);
@@ -109,7 +111,24 @@ void LeaderProcess::Loop::takeCommands() {
         if (auto* start = std::get_if<Start>(&command)) onStart(std::move(start->run));
         if (auto* attach = std::get_if<Attach>(&command)) onAttach(std::move(attach->run));
         if (auto* cancel = std::get_if<Cancel>(&command)) onCancel(cancel->runId);
+        if (auto* lease = std::get_if<Lease>(&command)) onLease(*lease);
     }
+}
+
+void LeaderProcess::Loop::onLease(const Lease& lease) {
+    for (const HeldRun& held : lease.runs) {
+        auto at = _runs.find(held.runId);
+        if (at == _runs.end() || at->second.run.attempt != held.attempt ||
+            at->second.run.leaseEpoch != held.leaseEpoch)
+            continue;
+        at->second.run.leaseUntil = lease.until;
+        if (at->second.state == State::following) brief(at->second);
+    }
+}
+
+void LeaderProcess::Loop::brief(const Followed& one) {
+    if (one.run.leaseUntil) sendPacket(one.control.get(), {{"op", "lease"}, {"until", one.run.leaseUntil}});
+    if (one.cancelled) sendPacket(one.control.get(), {{"op", "cancel"}});
 }
 
 LeaderProcess::Loop::Followed* LeaderProcess::Loop::add(ClaimedRun run) {
@@ -199,7 +218,7 @@ void LeaderProcess::Loop::onControl(Followed& one) {
         const std::string event = packet.body.value("e", "");
         if (event == "hello") {
             one.state = State::following;
-            if (one.cancelled) sendPacket(one.control.get(), {{"op", "cancel"}});
+            brief(one);
         } else if (event == "failed") {
             one.leaderProblem = packet.body.value("why", "");
             over = true;
@@ -256,7 +275,7 @@ bool LeaderProcess::Loop::settle(Followed& one) {
         one.state = State::following;
         one.nextAt.reset();
         watch(one.control.get());
-        if (one.cancelled) sendPacket(one.control.get(), {{"op", "cancel"}});
+        brief(one);
         return readJournal(one);
     }
     if (!identity && _clock.instant() - one.since < kBirth) {
@@ -338,6 +357,7 @@ void LeaderProcess::Loop::later(Followed& one, State state, std::chrono::millise
 }
 
 void LeaderProcess::Loop::finish(Followed& one, RunOutcome outcome) {
+    if (outcome.status == RunStatus::lost) return vanish(one, outcome.errorDetails);
     ClaimedRun run = std::move(one.run);
     outcome.leaseEpoch = run.leaseEpoch;
     _runs.erase(run.runId);

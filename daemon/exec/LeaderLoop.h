@@ -41,7 +41,12 @@ public:
     struct Cancel {
         std::string runId;
     };
-    void post(std::variant<Start, Attach, Cancel> command) EXCLUDES(_mutex);
+    struct Lease {
+        BootMillis until;
+        std::vector<HeldRun> runs;
+    };
+    using Command = std::variant<Start, Attach, Cancel, Lease>;
+    void post(Command command) EXCLUDES(_mutex);
     const ExecSettings& settings() const { return _settings; }
     std::string sandbox() const { return _sandbox; }
 
@@ -69,6 +74,7 @@ private:
     void onStart(ClaimedRun run);
     void onAttach(ClaimedRun run);
     void onCancel(const std::string& runId);
+    void onLease(const Lease& lease);
     void onLauncher();
     void onControl(Followed& one);
     /// Each returns false when the run has ended and is no longer followed.
@@ -81,6 +87,8 @@ private:
     /// Null when it is followed already.
     Followed* add(ClaimedRun run);
     void watch(int fd);
+    /// What a leader must know that may have changed since its order was written.
+    static void brief(const Followed& one);
     void finish(Followed& one, RunOutcome outcome);
     void finishWithout(Followed& one, RunStatus status, const std::string& why);
     void vanish(Followed& one, const std::string& why);
@@ -96,7 +104,7 @@ private:
     std::map<std::string, Followed> _runs; ///< by run id; loop thread only
 
     Mutex _mutex;
-    std::vector<std::variant<Start, Attach, Cancel>> _commands GUARDED_BY(_mutex);
+    std::vector<Command> _commands GUARDED_BY(_mutex);
     bool _stop GUARDED_BY(_mutex) = false;
     std::thread _thread;
 };

@@ -51,6 +51,10 @@ void LeaderProcess::cancel(const std::string& runId) {
     _loop->post(Loop::Cancel{runId});
 }
 
+void LeaderProcess::renewLease(BootMillis until, const std::vector<HeldRun>& runs) {
+    _loop->post(Loop::Lease{until, runs});
+}
+
 std::string LeaderProcess::sandbox() const {
     return _loop->sandbox();
 }

@@ -43,6 +43,7 @@ public:
     void start(const ClaimedRun&) override;
     Recovery recover(const ClaimedRun&) override;
     void cancel(const std::string& runId) override;
+    void renewLease(BootMillis until, const std::vector<HeldRun>& runs) override;
     std::string sandbox() const override;
 
 private:

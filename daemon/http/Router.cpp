@@ -4,6 +4,7 @@
 #include "base/Text.h"
 #include "base/Uuid.h"
 #include "domain/Errors.h"
+#include "domain/NodeUnreachable.h"
 
 namespace usher {
 
@@ -222,6 +223,14 @@ void Router::call(const Handler& handler, const std::shared_ptr<Context>& contex
         _logger.warning("request " + context->request().id +
                         ": storage unavailable: " + oneLine(error.what()));
         context->refuse(storageUnavailable());
+    } catch (const NodeUnreachable& error) {
+        _logger.warning("request " + context->request().id + ": " + oneLine(error.what()));
+        context->refuse({503,
+                         "Node unreachable",
+                         "This lies on node " + oneLine(error.node(), 128) + ", which cannot be reached now.",
+                         "NODE_UNREACHABLE",
+                         {},
+                         5});
     } catch (const std::exception& error) {
         _logger.error("request " + context->request().id + " " + oneLine(context->request().path, 128) +
                       " failed: " + oneLine(error.what()));

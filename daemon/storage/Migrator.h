@@ -19,6 +19,15 @@ struct Migration {
     int version;
     std::string_view name;
     std::string_view sql; ///< may hold several statements
+    /// An usherd that knows only the steps before this one works on as before: new tables, indexes, columns
+    /// with defaults; nothing dropped, renamed or narrowed, no meaning changed.
+    bool additive = false;
+};
+
+/// Where a database stands: its newest step, and the newest that is not additive.
+struct SchemaVersion {
+    int newest = 0;
+    int breaking = 0;
 };
 
 /// Brings the schema of the component `daemon` up to date. The table usher_migrations(component, version,
@@ -44,8 +53,8 @@ public:
     virtual std::vector<Step> apply() = 0;
 };
 
-/// The steps that `known` has and a database at `version` has not. Throws SchemaTooNew when `version` is past
-/// them.
-std::span<const Migration> missingSteps(std::span<const Migration> known, int version);
+/// The steps that `known` has and the database has not. None when the database is past them by additive steps
+/// only: nodes of two versions work side by side. Throws SchemaTooNew when it is past them by others.
+std::span<const Migration> missingSteps(std::span<const Migration> known, SchemaVersion version);
 
 } // namespace usher

@@ -6,15 +6,30 @@ namespace usher {
 
 namespace {
 
-constexpr char kExists[] = "SELECT to_regclass('usher_migrations') IS NOT NULL";
+constexpr char kExists[] = "SELECT to_regclass('usher_migrations') IS NOT NULL, "
+                           "to_regclass('usher_additive_migrations') IS NOT NULL";
 constexpr char kNewest[] =
     "SELECT coalesce(max(version), 0) FROM usher_migrations WHERE component = 'daemon'";
+constexpr char kBreaking[] =
+    "SELECT coalesce(max(version), 0) FROM usher_migrations m WHERE component = 'daemon' AND NOT EXISTS "
+    "(SELECT 1 FROM usher_additive_migrations a WHERE a.component = 'daemon' AND a.version = m.version)";
+// Apart from usher_migrations, which plugins and older daemons write with the columns that they know.
+constexpr char kTables[] =
+    "CREATE TABLE IF NOT EXISTS usher_migrations (component text NOT NULL, version int NOT NULL, name text "
+    "NOT NULL, applied_at bigint NOT NULL, PRIMARY KEY (component, version)); "
+    "CREATE TABLE IF NOT EXISTS usher_additive_migrations (component text NOT NULL, version int NOT NULL, "
+    "PRIMARY KEY (component, version))";
+constexpr char kRecordAdditive[] =
+    "INSERT INTO usher_additive_migrations (component, version) VALUES ('daemon', $1) ON CONFLICT DO NOTHING";
 constexpr char kRecord[] =
     "INSERT INTO usher_migrations (component, version, name, applied_at) VALUES ('daemon', $1, $2, $3)";
 
-int versionOf(PgConnection& connection, Instant deadline) {
-    if (!connection.run(PgCommand{kExists}, deadline).flag(0, 0)) return 0;
-    return static_cast<int>(connection.run(PgCommand{kNewest}, deadline).integer(0, 0));
+SchemaVersion versionOf(PgConnection& connection, Instant deadline) {
+    const PgResult exists = connection.run(PgCommand{kExists}, deadline);
+    if (!exists.flag(0, 0)) return {};
+    const int newest = static_cast<int>(connection.run(PgCommand{kNewest}, deadline).integer(0, 0));
+    if (!exists.flag(0, 1)) return {newest, newest};
+    return {newest, static_cast<int>(connection.run(PgCommand{kBreaking}, deadline).integer(0, 0))};
 }
 
 } // namespace
@@ -39,10 +54,7 @@ std::vector<Migrator::Step> PostgresMigrator::apply() {
                               "SET LOCAL client_min_messages = warning; SELECT pg_advisory_xact_lock(" +
                                   std::to_string(kAdvisoryLock) + ")",
                               deadline);
-            connection.script(
-                "CREATE TABLE IF NOT EXISTS usher_migrations (component text NOT NULL, version int NOT "
-                "NULL, name text NOT NULL, applied_at bigint NOT NULL, PRIMARY KEY (component, version))",
-                deadline);
+            connection.script(kTables, deadline);
             const auto missing = missingSteps(_steps, versionOf(connection, deadline));
             done = missing.empty();
             if (!done) {
@@ -58,6 +70,9 @@ std::vector<Migrator::Step> PostgresMigrator::apply() {
                                          {sqlValue(std::int64_t{step.version}), sqlValue(name),
                                           sqlValue(SystemClock().now())}},
                                deadline);
+                if (step.additive)
+                    connection.run(PgCommand{kRecordAdditive, {sqlValue(std::int64_t{step.version})}},
+                                   deadline);
                 connection.script("COMMIT", deadline);
                 applied.push_back({step.version, name});
             } else {

@@ -21,7 +21,8 @@ inline constexpr char kLockJobs[] = USHER_WAITING
     "CROSS JOIN LATERAL (SELECT r.priority FROM runs r WHERE r.job_id = w.job_id AND r.status = 'queued' "
     "ORDER BY r.queued_at, r.id LIMIT 1) head "
     "WHERE NOT j.paused AND " USHER_FREE
-    " > 0 ORDER BY head.priority DESC, c.last_claim, j.id LIMIT $1::bigint "
+    " > 0 AND NOT EXISTS (SELECT 1 FROM nodes n WHERE n.id = $2::text AND n.draining) "
+    "ORDER BY head.priority DESC, c.last_claim, j.id LIMIT $1::bigint "
     "FOR UPDATE OF c SKIP LOCKED";
 inline constexpr char kAny[] =
     USHER_WAITING "SELECT 1 FROM waiting w JOIN jobs j ON j.id = w.job_id WHERE NOT j.paused AND " USHER_FREE

@@ -66,7 +66,7 @@ struct Taken {
 
 std::vector<Taken> take(PgConnection& connection, const ClaimRequest& request, Instant deadline) {
     const SqlValue most = sqlValue(std::int64_t{request.maxRuns});
-    const PgCommand lock[] = {{kBegin}, {kLockJobs, {most}}};
+    const PgCommand lock[] = {{kBegin}, {kLockJobs, {most, sqlValue(request.nodeId)}}};
     const std::vector<PgResult> locked = connection.run(lock, deadline);
     std::vector<Taken> taken;
     if (locked[1].size() == 0) return taken;

@@ -27,6 +27,9 @@ public:
     /// Gives the status as it is when the run is no longer ours, and `cancelled` when somebody had asked for
     /// that.
     RunStatus giveUp(const ClaimedRun&, const std::string& why, Micros now) override;
+    std::vector<HeldRun> heldBy(const std::string& nodeId) override;
+    std::vector<TakenRun> takeFrom(const std::string& nodeId, std::int64_t beats, const std::string& why,
+                                   Micros now) override;
     Cancel requestCancel(const std::string& runId, const std::string& by, Micros now) override;
     std::vector<std::string> cancelsRequested(std::span<const std::string> runIds) override;
     Page<Run> listRuns(const RunFilter& filter) override { return _reads.listRuns(filter); }

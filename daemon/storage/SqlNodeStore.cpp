@@ -8,22 +8,34 @@ namespace usher {
 
 void SqlNodeStore::registerNode(const Node& node) {
     _source.write([&](Poco::Data::Session& session) {
-        sqlChange(
-            session,
-            "INSERT INTO nodes (id, name, boot_id, address, started_at, heartbeat_at, draining) "
-            "VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET name = excluded.name, "
-            "boot_id = excluded.boot_id, address = excluded.address, started_at = excluded.started_at, "
-            "heartbeat_at = excluded.heartbeat_at, draining = excluded.draining, beats = nodes.beats + 1",
-            {sqlValue(node.id), sqlValue(node.name), sqlValue(node.bootId), sqlValue(node.address),
-             sqlValue(node.startedAt), sqlValue(node.heartbeatAt), sqlValue(node.draining)});
+        sqlChange(session,
+                  "INSERT INTO nodes (id, name, boot_id, address, started_at, heartbeat_at, draining, "
+                  "lease_seconds) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO UPDATE SET "
+                  "name = excluded.name, boot_id = excluded.boot_id, address = excluded.address, "
+                  "started_at = excluded.started_at, heartbeat_at = excluded.heartbeat_at, "
+                  "lease_seconds = excluded.lease_seconds, beats = nodes.beats + 1",
+                  {sqlValue(node.id), sqlValue(node.name), sqlValue(node.bootId), sqlValue(node.address),
+                   sqlValue(node.startedAt), sqlValue(node.heartbeatAt), sqlValue(node.draining),
+                   sqlValue(std::int64_t{node.leaseSeconds})});
     });
 }
 
-void SqlNodeStore::beat(const std::string& nodeId, Micros now) {
+void SqlNodeStore::beat(const std::string& nodeId, Micros now, int leaseSeconds) {
     _source.write([&](Poco::Data::Session& session) {
-        sqlChange(session, "UPDATE nodes SET heartbeat_at = $1, beats = beats + 1 WHERE id = $2",
-                  {sqlValue(now), sqlValue(nodeId)});
+        sqlChange(session,
+                  "UPDATE nodes SET heartbeat_at = $1, lease_seconds = $2, beats = beats + 1 WHERE id = $3",
+                  {sqlValue(now), sqlValue(std::int64_t{leaseSeconds}), sqlValue(nodeId)});
     });
+}
+
+bool SqlNodeStore::setDraining(const std::string& nodeId, bool draining) {
+    bool known = false;
+    _source.write([&](Poco::Data::Session& session) {
+        known = !sqlSelect(session, "SELECT id FROM nodes WHERE id = $1", 1, {sqlValue(nodeId)}).empty();
+        sqlChange(session, "UPDATE nodes SET draining = $1 WHERE id = $2",
+                  {sqlValue(draining), sqlValue(nodeId)});
+    });
+    return known;
 }
 
 std::vector<Node> SqlNodeStore::listNodes() {
@@ -32,11 +44,14 @@ std::vector<Node> SqlNodeStore::listNodes() {
         const SqlRows rows = sqlSelect(
             session,
             "SELECT id, name, boot_id, address, CAST(started_at AS text), CAST(heartbeat_at AS text), "
-            "CASE WHEN draining THEN '1' ELSE '0' END FROM nodes ORDER BY name, id",
-            7);
+            "CASE WHEN draining THEN '1' ELSE '0' END, CAST(beats AS text), CAST(lease_seconds AS text), "
+            "CAST((SELECT count(*) FROM runs r WHERE r.status = 'running' AND r.node_id = nodes.id) AS text) "
+            "FROM nodes ORDER BY name, id",
+            10);
         for (std::size_t i = 0; i < rows.size(); ++i)
             nodes.push_back({rows.text(i, 0), rows.text(i, 1), rows.text(i, 2), rows.text(i, 3),
-                             rows.integer(i, 4), rows.integer(i, 5), rows.flag(i, 6)});
+                             rows.integer(i, 4), rows.integer(i, 5), rows.flag(i, 6), rows.integer(i, 7),
+                             static_cast<int>(rows.integer(i, 8)), static_cast<int>(rows.integer(i, 9))});
     });
     return nodes;
 }

@@ -15,7 +15,8 @@ public:
         : _source(source), _ping(std::move(ping)) {}
 
     void registerNode(const Node&) override;
-    void beat(const std::string& nodeId, Micros now) override;
+    void beat(const std::string& nodeId, Micros now, int leaseSeconds) override;
+    bool setDraining(const std::string& nodeId, bool draining) override;
     std::vector<Node> listNodes() override;
     void appendAudit(const std::vector<AuditRecord>&) override;
     Page<AuditEntry> listAudit(const AuditFilter&) override;

@@ -8,21 +8,34 @@ namespace usher {
 
 namespace {
 
-int versionOf(SqliteConnection& connection) {
-    if (!connection
-             .statement("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'usher_migrations'")
-             .step())
-        return 0;
-    SqliteStatement row = connection.statement(
-        "SELECT coalesce(max(version), 0) FROM usher_migrations WHERE component = 'daemon'");
+bool hasTable(SqliteConnection& connection, const std::string& name) {
+    return connection.statement("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?")
+        .with(name)
+        .step();
+}
+
+int newestOf(SqliteConnection& connection, const char* sql) {
+    SqliteStatement row = connection.statement(sql);
     row.step();
     return static_cast<int>(row.integer(0));
+}
+
+SchemaVersion versionOf(SqliteConnection& connection) {
+    if (!hasTable(connection, "usher_migrations")) return {};
+    const int newest = newestOf(
+        connection, "SELECT coalesce(max(version), 0) FROM usher_migrations WHERE component = 'daemon'");
+    if (!hasTable(connection, "usher_additive_migrations")) return {newest, newest};
+    return {newest,
+            newestOf(connection,
+                     "SELECT coalesce(max(version), 0) FROM usher_migrations WHERE component = 'daemon' AND "
+                     "version NOT IN (SELECT version FROM usher_additive_migrations WHERE component = "
+                     "'daemon')")};
 }
 
 } // namespace
 
 std::vector<Migrator::Step> SqliteMigrator::pending() {
-    int version = 0;
+    SchemaVersion version;
     if (::access(_path.c_str(), F_OK) == 0) {
         SqliteConnection connection(_path);
         version = versionOf(connection);
@@ -50,7 +63,9 @@ std::vector<Migrator::Step> SqliteMigrator::apply() {
         try {
             connection.script(
                 "CREATE TABLE IF NOT EXISTS usher_migrations (component text NOT NULL, version int NOT "
-                "NULL, name text NOT NULL, applied_at bigint NOT NULL, PRIMARY KEY (component, version))");
+                "NULL, name text NOT NULL, applied_at bigint NOT NULL, PRIMARY KEY (component, version)); "
+                "CREATE TABLE IF NOT EXISTS usher_additive_migrations (component text NOT NULL, version int "
+                "NOT NULL, PRIMARY KEY (component, version))");
             const auto missing = missingSteps(_steps, versionOf(connection));
             if (missing.empty()) {
                 connection.script("COMMIT");
@@ -64,6 +79,12 @@ std::vector<Migrator::Step> SqliteMigrator::apply() {
                            "VALUES ('daemon', ?, ?, ?)")
                 .with(step.version, step.name, SystemClock().now())
                 .run();
+            if (step.additive)
+                connection
+                    .statement("INSERT INTO usher_additive_migrations (component, version) VALUES ('daemon', "
+                               "?) ON CONFLICT DO NOTHING")
+                    .with(step.version)
+                    .run();
             connection.script("COMMIT");
             applied.push_back({step.version, std::string(step.name)});
         } catch (const std::exception& error) {

@@ -26,6 +26,7 @@ constexpr char kCandidates[] = USHER_WAITING
 constexpr char kAny[] = USHER_WAITING
     "SELECT 1 FROM waiting w CROSS JOIN jobs j ON j.id = w.job_id WHERE NOT j.paused AND " USHER_FREE
     " > 0 LIMIT 1";
+constexpr char kDraining[] = "SELECT 1 FROM nodes WHERE id = ? AND draining";
 constexpr char kHeads[] = "SELECT r.id, r.priority FROM runs r WHERE r.job_id = ?1 AND r.status = 'queued' "
                           "ORDER BY r.queued_at, r.id "
                           "LIMIT max(0, min(?2, (SELECT " USHER_FREE " FROM jobs j WHERE j.id = ?1)))";
@@ -166,6 +167,7 @@ std::vector<ClaimedRun> SqliteRunStore::claim(const ClaimRequest& request) {
     std::vector<ClaimedRun> claimed;
     if (request.maxRuns <= 0 || !anyClaimable()) return claimed; // an idle daemon does not write every second
     _source.write(storageDeadline(), [&](SqliteConnection& connection) {
+        if (connection.statement(kDraining).with(request.nodeId).step()) return;
         for (const Head& head : chooseHeads(connection, request.maxRuns)) {
             const bool taken = connection.statement(kTake)
                                    .with(request.nodeId, request.sandbox, request.leaseExpiresAt, head.runId)

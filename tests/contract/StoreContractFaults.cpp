@@ -97,6 +97,7 @@ class StoreContractFaults : public StoreFixture {
     CPPUNIT_TEST_SUITE(StoreContractFaults);
     CPPUNIT_TEST(sixteenStartersMigrateOnce);
     CPPUNIT_TEST(pendingChangesNothing);
+    CPPUNIT_TEST(anAdditiveNewerSchemaIsWorkedOn);
     CPPUNIT_TEST(aNewerSchemaIsRefused);
     CPPUNIT_TEST(aFailedStepIsRolledBackAndNamed);
     CPPUNIT_TEST(wrongUrlsSayWhatToWrite);
@@ -134,6 +135,22 @@ class StoreContractFaults : public StoreFixture {
             std::string("0"),
             empty.sql->value(onPostgres() ? "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
                                           : "SELECT count(*) FROM sqlite_master"));
+    }
+
+    void anAdditiveNewerSchemaIsWorkedOn() {
+        TemporaryDatabase newer;
+        const auto daemon = Database::open({newer.url, "", 4});
+        daemon->migrator().apply();
+        newer.sql->run("INSERT INTO usher_migrations VALUES ('daemon', 998, 'adds a column', 0)");
+        CPPUNIT_ASSERT_THROW(daemon->migrator().pending(), SchemaTooNew);
+        newer.sql->run("INSERT INTO usher_additive_migrations VALUES ('daemon', 998)");
+        newer.sql->run("ALTER TABLE nodes ADD COLUMN of_the_future text");
+        CPPUNIT_ASSERT(daemon->migrator().pending().empty());
+        CPPUNIT_ASSERT(daemon->migrator().apply().empty());
+        daemon->nodes().registerNode({"n1", "alpha", "boot", "", 10, 20, false});
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, daemon->nodes().listNodes().size());
+        newer.sql->run("INSERT INTO usher_migrations VALUES ('daemon', 999, 'drops one', 0)");
+        CPPUNIT_ASSERT_THROW(daemon->migrator().apply(), SchemaTooNew);
     }
 
     void aNewerSchemaIsRefused() {

@@ -289,7 +289,7 @@ class StoreContractJobs : public StoreFixture {
         nodes.registerNode({"n1", "alpha", "boot", "10.0.0.1:8321", 10, 20, false});
         nodes.registerNode({"n2", "beta", "boot", "", 10, 20, true});
         nodes.registerNode({"n1", "alpha", "boot2", "10.0.0.1:8321", 30, 30, false});
-        nodes.beat("n1", 99);
+        nodes.beat("n1", 99, 20);
         const auto list = nodes.listNodes();
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, list.size());
         CPPUNIT_ASSERT_EQUAL(std::string("boot2"), list[0].bootId);

@@ -15,6 +15,7 @@ class FakeClock final : public Clock {
 public:
     Micros now() const override { return _now; }
     Instant instant() const override { return Instant(std::chrono::microseconds(_now)); }
+    BootMillis bootTime() const override { return _now / 1000; }
     void advance(std::chrono::microseconds by) { _now += by.count(); }
 
 private:

@@ -31,8 +31,8 @@ void Control::tell(const Json& message) {
     for (UniqueFd& connection : _connections) sendPacket(connection.get(), message);
 }
 
-std::vector<std::string> Control::receive(int connection) {
-    std::vector<std::string> operations;
+std::vector<Json> Control::receive(int connection) {
+    std::vector<Json> operations;
     Packet packet;
     while (operations.size() < 100) {
         Received what = receivePacket(connection, packet);
@@ -41,7 +41,7 @@ std::vector<std::string> Control::receive(int connection) {
             std::erase_if(_connections, [&](const UniqueFd& fd) { return fd.get() == connection; });
             break;
         }
-        operations.push_back(packet.body.value("op", ""));
+        operations.push_back(std::move(packet.body));
     }
     return operations;
 }

@@ -20,8 +20,8 @@ public:
     void accept();
     /// Everybody hears it; who does not read misses it and looks at the files.
     void tell(const Json& message);
-    /// Reads from one connection; operations that were asked for. A closed one is dropped.
-    std::vector<std::string> receive(int connection);
+    /// Reads from one connection; messages with what is asked for in "op". A closed one is dropped.
+    std::vector<Json> receive(int connection);
     void closeAll();
 
     int listener() const { return _listener.get(); }

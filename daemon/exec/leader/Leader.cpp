@@ -153,6 +153,11 @@ void Leader::setPhase(Phase phase, std::optional<Instant> deadline) {
 }
 
 void Leader::checkStop() {
+    if (_run.leaseUntil && _stop != Stop::lease && _phase != Phase::ended &&
+        SystemClock{}.bootTime() >= _run.leaseUntil - kBeforeLeaseEnds) {
+        _stop = Stop::lease;
+        _runProblem = "its node could not renew its lease in time";
+    }
     bool timed = _phase == Phase::running || (_phase == Phase::next && _index < _results.size());
     if (_stop == Stop::none && timed && instant() >= _runDeadline) _stop = Stop::timeout;
 }
@@ -214,6 +219,11 @@ void Leader::startOne(const TestToRun& test) {
 }
 
 bool Leader::stepRunning() {
+    if (_stop == Stop::lease && !_exited) { // no grace: the time for it is not ours any more
+        _killAt = instant();
+        setPhase(Phase::killing, instant() + kKillAtMost);
+        return true;
+    }
     if (_stop != Stop::none && !_killAt && !_exited) {
         ::kill(-_pid, SIGTERM); // its group: it leads a session of its own
         ::kill(-_pid, SIGCONT);
@@ -231,6 +241,10 @@ bool Leader::stepRunning() {
 }
 
 bool Leader::stepDraining() {
+    if (_stop == Stop::lease) {
+        setPhase(Phase::killing, instant() + kKillAtMost);
+        return true;
+    }
     // Stopping: the rest of its group has the grace too, to clean up after itself.
     bool quiet = _killAt ? _childless : !_test.output || _childless || _stop != Stop::none;
     if (!quiet && instant() < *_phaseDeadline) return false;
@@ -264,7 +278,8 @@ bool Leader::stepKilling() {
     _log->finish();
     flushLog(true);
     const std::string number = std::to_string(present().position);
-    if (!_leftovers && (!_box->isEmpty("artifacts-" + number) || !_box->isEmpty("results-" + number))) {
+    if (!_leftovers && _stop != Stop::lease &&
+        (!_box->isEmpty("artifacts-" + number) || !_box->isEmpty("results-" + number))) {
         _childless = false;
         _harvest =
             std::make_unique<Harvest>(_attempt.get(), _box->folder(), present().position, _uid, _allowance);

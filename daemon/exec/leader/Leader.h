@@ -33,7 +33,10 @@ public:
 
 private:
     enum class Phase { next, running, draining, killing, harvesting, ended };
-    enum class Stop { none, cancel, timeout, told };
+    enum class Stop { none, cancel, timeout, told, lease };
+
+    /// Others may begin the run's next attempt when the lease is over; nothing of this one may be left then.
+    static constexpr BootMillis kBeforeLeaseEnds = 5000;
 
     /// False: `_exitCode` says why there is nothing to do.
     bool begin();
@@ -54,6 +57,7 @@ private:
     void setPhase(Phase phase, std::optional<Instant> deadline = {});
 
     void wait();
+    void watchLease();
     void onSignals();
     void onControl(int connection);
     /// Reads output; at most a few blocks, so that everything else stays alive.
@@ -71,7 +75,7 @@ private:
     LeaderOrder _order;
     UniqueFd _runFolder;
     Control _control;
-    UniqueFd _attempt, _signals, _epoll;
+    UniqueFd _attempt, _signals, _epoll, _leaseTimer;
     ClaimedRun _run;
     std::vector<RunTest> _results;
     std::unique_ptr<JournalWriter> _journal;

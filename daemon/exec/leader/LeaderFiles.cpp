@@ -6,6 +6,7 @@
 
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,6 +51,9 @@ void Leader::wait() {
     if (_harvest) watch(_harvest->descriptor());
 
     Instant now = std::chrono::steady_clock::now(), until = now + 1h;
+    // By a descriptor, not by the wait: epoll's clock stands still in suspend, and the lease does not.
+    watchLease();
+    watch(_leaseTimer.get());
     if (_phase == Phase::running && _stop == Stop::none) until = std::min(until, _runDeadline);
     if (_phaseDeadline) until = std::min(until, *_phaseDeadline);
     if (_killAt) until = std::min(until, *_killAt);
@@ -70,10 +74,19 @@ void Leader::wait() {
             _control.accept();
         else if (fd == _test.output.get())
             readOutput();
-        else if (!_harvest || fd != _harvest->descriptor())
+        else if (fd != _leaseTimer.get() && (!_harvest || fd != _harvest->descriptor()))
             onControl(fd);
     }
     flushLog(false);
+}
+
+void Leader::watchLease() {
+    if (!_run.leaseUntil || _stop == Stop::lease) return _leaseTimer.reset();
+    if (!_leaseTimer) _leaseTimer.reset(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK));
+    const BootMillis at = _run.leaseUntil - kBeforeLeaseEnds;
+    itimerspec when{};
+    when.it_value = {at / 1000, at % 1000 * 1'000'000};
+    ::timerfd_settime(_leaseTimer.get(), TFD_TIMER_ABSTIME, &when, nullptr);
 }
 
 void Leader::onSignals() {
@@ -87,8 +100,12 @@ void Leader::onSignals() {
 }
 
 void Leader::onControl(int connection) {
-    for (const std::string& operation : _control.receive(connection))
+    for (const Json& message : _control.receive(connection)) {
+        const std::string operation = message.value("op", "");
         if (operation == "cancel" && _stop == Stop::none) _stop = Stop::cancel;
+        if (operation == "lease" && _run.leaseUntil)
+            _run.leaseUntil = message.value("until", _run.leaseUntil);
+    }
 }
 
 void Leader::reap() {
@@ -174,6 +191,8 @@ RunOutcome Leader::outcome() const {
     } else if (_stop == Stop::timeout) {
         result.status = RunStatus::timeout;
         decided = firstOf(TestStatus::timeout);
+    } else if (_stop == Stop::lease) {
+        result.status = RunStatus::lost;
     } else if (_stop == Stop::told) {
         result.status = RunStatus::error;
     } else if ((decided = firstOf(TestStatus::failed))) {

@@ -43,6 +43,7 @@ void addRunEventRoutes(Router& router, Services& services);
 void addArtifactRoutes(Router& router, Services& services);
 void addAuditRoutes(Router& router, Services& services);
 void addOperationRoutes(Router& router, Services& services);
+void addNodeRoutes(Router& router, Services& services);
 void addMetricsRoute(Router& router, Services& services);
 /// `document` outlives the router and changes no more once the listener has started.
 void addOpenApiRoute(Router& router, const OpenApiDocument& document);

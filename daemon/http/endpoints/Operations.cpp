@@ -30,17 +30,6 @@ void ready(Services& services, Context& context) {
     context.reply(std::move(reply));
 }
 
-void nodes(Services& services, Context& context) {
-    Json list = Json::array();
-    for (const Node& node : services.nodes.listNodes())
-        list.push_back({{"id", node.id},
-                        {"name", node.name},
-                        {"startedAt", formatTime(node.startedAt)},
-                        {"heartbeatAt", formatTime(node.heartbeatAt)},
-                        {"draining", node.draining}});
-    context.reply(Reply::json(200, {{"nodes", std::move(list)}}));
-}
-
 } // namespace
 
 void addOperationRoutes(Router& router, Services& s) {
@@ -51,7 +40,6 @@ void addOperationRoutes(Router& router, Services& s) {
             request.id);
     });
     router.add({"GET", "/readyz", "", [&s](Shared c) { ready(s, *c); }});
-    router.add({"GET", "/api/nodes", "node.list", [&s](Shared c) { nodes(s, *c); }});
 }
 
 } // namespace usher

@@ -1,4 +1,5 @@
 #include "base/Text.h"
+#include "domain/NodeUnreachable.h"
 #include "http/endpoints/Endpoints.h"
 
 namespace usher {
@@ -120,7 +121,16 @@ private:
                 newest = _newestAttempt;
             }
             std::string from = _lastId == "1-0" ? std::string() : _lastId;
-            auto entries = _services.files.readJournal(_runId, _attempt, from, kPiece);
+            std::vector<RunFiles::JournalEntry> entries;
+            try {
+                entries = _services.files.readJournal(_runId, _attempt, from, kPiece);
+            } catch (const NodeUnreachable&) {
+                // An earlier attempt's output went with its node. Of the present one nothing may be skipped:
+                // the client is cut off, comes back with Last-Event-ID, and is told 503 until it is there.
+                if (_attempt >= newest || newest >= 1 << 30) return finish();
+            } catch (const std::exception&) {
+                return finish();
+            }
             for (auto& entry : entries) {
                 send(entry.id, entry.type, entry.data);
                 _lastId = entry.id;
@@ -195,6 +205,8 @@ void events(Services& services, const Shared& context) {
         context->reply(Reply{204, {}, {}, false}); // tells an EventSource not to come back
         return;
     }
+    if (!context->run->nodeId.empty()) // an answer while there can be one: NODE_UNREACHABLE
+        services.files.readJournal(context->run->id, context->run->attempt, "", 1);
     auto events = std::make_shared<EventStream>(services, *context->run, std::move(lastId));
     Reply head{
         200,

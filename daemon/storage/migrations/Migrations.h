@@ -15,5 +15,7 @@ std::span<const Migration> sqliteMigrations();
 
 extern const char* const kInitialPostgres;
 extern const char* const kInitialSqlite;
+extern const char* const kNodeLeasePostgres;
+extern const char* const kNodeLeaseSqlite;
 
 } // namespace usher

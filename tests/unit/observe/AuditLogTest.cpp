@@ -18,7 +18,8 @@ class FlakyStore final : public NodeStore {
 public:
     explicit FlakyStore(int failures) : _failures(failures) {}
     void registerNode(const Node&) override {}
-    void beat(const std::string&, Micros) override {}
+    void beat(const std::string&, Micros, int) override {}
+    bool setDraining(const std::string&, bool) override { return false; }
     std::vector<Node> listNodes() override { return {}; }
     void ping(Instant) override {}
     Page<AuditEntry> listAudit(const AuditFilter&) override { return {}; }
