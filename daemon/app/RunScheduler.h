@@ -42,6 +42,8 @@ public:
     void wake();
     /// Somebody asked to cancel this run; nothing happens when it does not run here.
     void cancel(const std::string& runId);
+    /// Counts up while our thread turns, busy or not.
+    std::uint64_t turns() const { return _turns.load(std::memory_order_relaxed); }
 
     void started(const ClaimedRun&, const std::string& sandbox, Micros at) override;
     void testChanged(const ClaimedRun&, const RunTest&) override;
@@ -93,6 +95,7 @@ private:
     std::deque<Report> _reports GUARDED_BY(_mutex);
     bool _woken GUARDED_BY(_mutex) = false;
     bool _stopping GUARDED_BY(_mutex) = false;
+    std::atomic<std::uint64_t> _turns{0};
     std::thread _thread;
 };
 
