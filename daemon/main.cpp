@@ -13,6 +13,7 @@
 #include "app/RunScheduler.h"
 #include "app/Timers.h"
 #include "app/TriggerJob.h"
+#include "base/ServiceManager.h"
 #include "base/Text.h"
 #include "base/Uuid.h"
 #include "config/Config.h"
@@ -28,6 +29,7 @@
 #include "observe/AuditLog.h"
 #include "observe/Health.h"
 #include "observe/Metrics.h"
+#include "observe/Pulse.h"
 #include "plugin/PluginHost.h"
 #include "storage/Database.h"
 
@@ -62,13 +64,15 @@ constexpr const char* kUsage = R"(usherd: runs jobs for whoever a plugin lets in
                                 admin, for the old one is lost
   usherd --version | --help
 
-Without --config: /etc/usher/usherd.conf. SIGTERM ends it (runs go on by themselves and are
+Without --config: /etc/usher/usherd.conf. --launcher PATH stands for [exec] launcher (the service
+unit names the socket of usher-launcher.service with it). SIGTERM ends it (runs go on by themselves and are
 found again), SIGHUP reads the TLS certificate and the plugins' configuration again.
 )";
 
 struct Arguments {
     std::string config = "/etc/usher/usherd.conf";
-    std::string command; ///< run, check-config, migrate, setup-token
+    std::string launcher; ///< in place of [exec] launcher
+    std::string command;  ///< run, check-config, migrate, setup-token
 };
 
 std::optional<Arguments> parseArguments(int argc, char** argv) {
@@ -80,6 +84,8 @@ std::optional<Arguments> parseArguments(int argc, char** argv) {
             arguments.config = argv[++i];
         else if (word.starts_with("--config="))
             arguments.config = word.substr(9);
+        else if (word == "--launcher" && i + 1 < argc)
+            arguments.launcher = argv[++i];
         else if (word == "--check-config" || word == "check-config")
             arguments.command = "check-config";
         else if (word == "migrate" || word == "setup-token" || word == "--version" || word == "--help")
@@ -141,26 +147,29 @@ void applyMigrations(Migrator& migrator, Poco::Logger& logger) {
 /// Waits for SIGTERM or SIGINT; SIGHUP reloads.
 void serveUntilTold(const sigset_t& signals, const Config& config, const ConfigDefaults& defaults,
                     const std::string& password, Listener& listener, PluginHost& plugins,
-                    Poco::Logger& logger) {
+                    ServiceManager& manager, Poco::Logger& logger) {
     while (true) {
         int signal = 0;
         if (sigwait(&signals, &signal) != 0) continue;
         if (signal != SIGHUP) return;
+        manager.reloading();
         try {
             if (!config.tlsCertificate.empty()) listener.reloadTls();
             ConfigResult fresh = readConfig(config.file, defaults);
             for (const std::string& problem : fresh.problems) logger.error("not reloaded: " + problem);
-            if (!fresh.problems.empty()) continue;
-            for (const PluginSection& section : fresh.config.plugins)
-                if (plugins.find(section.name)) plugins.reload(settingsOf(config, section, password));
-            logger.information("reloaded");
+            if (fresh.problems.empty()) {
+                for (const PluginSection& section : fresh.config.plugins)
+                    if (plugins.find(section.name)) plugins.reload(settingsOf(config, section, password));
+                logger.information("reloaded");
+            }
         } catch (const std::exception& error) {
             logger.error("not reloaded, everything goes on as before: " + std::string(error.what()));
         }
+        manager.ready();
     }
 }
 
-int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) {
+int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, ServiceManager& manager) {
     // Privileges first, while there is one thread: the launcher keeps what little is needed, we keep nothing.
     StateFolder::create(config.stateDir);
     ExecSettings exec;
@@ -292,6 +301,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
     ListenerSettings listening;
     listening.address = config.address;
     listening.port = config.port;
+    if (auto inherited = manager.takeListener()) listening.listenFd = inherited->release();
     listening.maxConnections = config.maxConnections;
     listening.tlsCertificateFile = config.tlsCertificate;
     listening.tlsKeyFile = config.tlsKey;
@@ -315,13 +325,23 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
     listener.start();
     gate.setPort(listener.port());
     scheduler.start(executor);
-    logger.information("usherd " USHER_VERSION " listens on " + config.address + ":" +
-                       std::to_string(listener.port()) +
-                       " database=" + (database->kind() == Database::Kind::sqlite ? "sqlite" : "postgresql") +
-                       " sandbox=\"" + executor.sandbox() + "\" capacity=" + std::to_string(config.capacity));
+    Pulse pulse([&manager] { manager.alive(); }, [&logger](const std::string& line) { logger.error(line); });
+    pulse.add("the door", [&listener] { return listener.turns(); });
+    pulse.add("the database's prober", [&health] { return health.turns(); });
+    pulse.add("the scheduler", [&scheduler] { return scheduler.turns(); });
+    if (manager.watchdog()) pulse.start(*manager.watchdog());
+    manager.ready();
+    logger.information(
+        "usherd " USHER_VERSION " listens on " +
+        (listening.listenFd ? std::string("the service manager's socket, port ") : config.address + ":") +
+        std::to_string(listener.port()) +
+        " database=" + (database->kind() == Database::Kind::sqlite ? "sqlite" : "postgresql") +
+        " sandbox=\"" + executor.sandbox() + "\" capacity=" + std::to_string(config.capacity));
 
-    serveUntilTold(signals, config, defaults, password, listener, plugins, logger);
+    serveUntilTold(signals, config, defaults, password, listener, plugins, manager, logger);
 
+    manager.stopping();
+    pulse.stop();
     logger.information("usherd ends; runs go on and are found again");
     scheduler.setDraining(true);
     listener.stopAccepting();
@@ -401,11 +421,12 @@ int main(int argc, char** argv) {
 
     auto arguments = parseArguments(argc, argv);
     if (!arguments) return 2;
+    ServiceManager manager;
     if (arguments->command == "--help") return std::cout << kUsage, 0;
     if (arguments->command == "--version") return std::cout << "usherd " USHER_VERSION "\n", 0;
     try {
         ConfigDefaults defaults = findDefaults();
-        ConfigResult result = readConfig(arguments->config, defaults);
+        ConfigResult result = readConfig(arguments->config, defaults, arguments->launcher);
         for (const std::string& problem : result.problems) std::cerr << problem << "\n";
         if (!result.problems.empty()) return 2;
         if (arguments->command == "check-config") {
@@ -417,7 +438,7 @@ int main(int argc, char** argv) {
         }
         if (arguments->command == "migrate") return migrate(result.config);
         if (arguments->command == "setup-token") return newSetupToken(result.config);
-        return run(std::move(result.config), defaults, signals);
+        return run(std::move(result.config), defaults, signals, manager);
     } catch (const std::exception& error) {
         std::cerr << "usherd: " << oneLine(error.what(), 1000) << "\n";
         return 1;

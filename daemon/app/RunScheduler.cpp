@@ -112,6 +112,7 @@ void RunScheduler::run() {
     Instant nextPoll{};
     auto backoff = std::chrono::milliseconds(0);
     while (true) {
+        _turns.fetch_add(1, std::memory_order_relaxed);
         bool stopping = false;
         {
             Lock lock(_mutex);

@@ -50,6 +50,8 @@ public:
     void leaseRenewed(BootMillis until, const std::vector<HeldRun>& held);
     /// Runs that were taken from a lost node: tells who watches them, and looks for work.
     void taken(const std::vector<TakenRun>& runs);
+    /// Counts up while our thread turns, busy or not.
+    std::uint64_t turns() const { return _turns.load(std::memory_order_relaxed); }
 
     void started(const ClaimedRun&, const std::string& sandbox, Micros at) override;
     void testChanged(const ClaimedRun&, const RunTest&) override;
@@ -103,6 +105,7 @@ private:
     std::deque<Report> _reports GUARDED_BY(_mutex);
     bool _woken GUARDED_BY(_mutex) = false;
     bool _stopping GUARDED_BY(_mutex) = false;
+    std::atomic<std::uint64_t> _turns{0};
     std::thread _thread;
 };
 
