@@ -1,6 +1,7 @@
 #pragma once
 
 #include "app/QueueGauge.h"
+#include "app/RetryPolicy.h"
 #include "app/RunFeed.h"
 #include "base/Mutex.h"
 #include "domain/Executor.h"
@@ -73,6 +74,8 @@ private:
     void recover();
     void store(std::deque<Report>& reports);
     void storeFinished(std::deque<Report>& reports);
+    /// True: the attempt failed, and the run is queued for another one.
+    bool tryRetry(const Finished& finished);
     void claim();
     void pollCancels();
     void report(Report report);
@@ -87,6 +90,7 @@ private:
     /// Set by start(): the executor reports to us, so one must come first. Requests may come before that.
     std::atomic<Executor*> _executor{nullptr};
     std::map<std::string, ClaimedRun> _held; ///< [scheduler]
+    RetryPolicy _retries;                    ///< [scheduler]
 
     Mutex _mutex;
     Condition _changed;

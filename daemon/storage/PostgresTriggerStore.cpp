@@ -17,7 +17,8 @@ constexpr char kView[] =
     "FROM unnest($1::uuid[]) WITH ORDINALITY u(id, n) JOIN jobs j ON j.id = u.id";
 
 #define USHER_REPLAY                                                                                         \
-    "SELECT u.n, i.run_id::text, i.digest, r.queued_at, r.status, r.triggered_by, j.name, "                  \
+    "SELECT u.n, i.run_id::text, i.digest, coalesce(r.first_queued_at, r.queued_at), r.status, "             \
+    "r.triggered_by, j.name, "                                                                               \
     "coalesce((SELECT json_array_length(v.tests) FROM job_revisions v WHERE v.job_id = r.job_id AND "        \
     "v.revision = r.revision), (SELECT count(*) FROM job_tests l WHERE l.job_id = j.id)) "                   \
     "FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY u(job, principal, key, n) "             \

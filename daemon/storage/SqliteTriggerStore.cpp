@@ -14,7 +14,7 @@ constexpr char kView[] = "SELECT j.name, j.paused, j.revision, (SELECT count(*) 
                          "l.job_id = j.id), j.queue_limit, "
                          "j.priority, j.on_busy, j.parameters FROM jobs j WHERE j.id = ?";
 constexpr char kReplay[] =
-    "SELECT i.run_id, i.digest, r.queued_at, r.status, r.triggered_by, j.name, "
+    "SELECT i.run_id, i.digest, coalesce(r.first_queued_at, r.queued_at), r.status, r.triggered_by, j.name, "
     "coalesce((SELECT json_array_length(v.tests) FROM job_revisions v WHERE v.job_id = r.job_id AND "
     "v.revision = r.revision), (SELECT count(*) FROM job_tests l WHERE l.job_id = j.id)) "
     "FROM idempotency i JOIN runs r ON r.id = i.run_id JOIN jobs j ON j.id = i.job_id "

@@ -5,6 +5,7 @@ namespace usher {
 std::span<const Migration> postgresMigrations() {
     static const Migration steps[] = {
         {1, "initial", kInitialPostgres},
+        {20, "run retries", kRunRetriesPostgres},
     };
     return steps;
 }
@@ -12,6 +13,7 @@ std::span<const Migration> postgresMigrations() {
 std::span<const Migration> sqliteMigrations() {
     static const Migration steps[] = {
         {1, "initial", kInitialSqlite},
+        {20, "run retries", kRunRetriesSqlite},
     };
     return steps;
 }

@@ -15,5 +15,7 @@ std::span<const Migration> sqliteMigrations();
 
 extern const char* const kInitialPostgres;
 extern const char* const kInitialSqlite;
+extern const char* const kRunRetriesPostgres;
+extern const char* const kRunRetriesSqlite;
 
 } // namespace usher
