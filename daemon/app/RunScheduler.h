@@ -1,6 +1,7 @@
 #pragma once
 
 #include "app/QueueGauge.h"
+#include "app/RetryPolicy.h"
 #include "app/RunFeed.h"
 #include "base/Mutex.h"
 #include "domain/Executor.h"
@@ -83,6 +84,8 @@ private:
     void recover();
     void store(std::deque<Report>& reports);
     void storeFinished(std::deque<Report>& reports);
+    /// True: the attempt failed, and the run is queued for another one.
+    bool tryRetry(const Finished& finished);
     void claim();
     void pollCancels();
     void report(Report report);
@@ -99,6 +102,7 @@ private:
     std::atomic<bool> _draining{false};
     std::atomic<BootMillis> _leaseUntil{0};
     std::map<std::string, ClaimedRun> _held; ///< [scheduler]
+    RetryPolicy _retries;                    ///< [scheduler]
 
     Mutex _mutex;
     Condition _changed;

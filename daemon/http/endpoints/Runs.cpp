@@ -94,6 +94,7 @@ void rerun(Services& services, const Shared& context) {
                                               {"testCount", made.testCount},
                                               {"triggeredBy", made.triggeredBy},
                                               {"triggeredAt", formatTime(made.triggeredAt)}};
+                                 if (made.coalesced) data["coalesced"] = true;
                                  Reply reply = Reply::json(202, {{"success", true},
                                                                  {"message", "Job triggered successfully"},
                                                                  {"data", std::move(data)}});
