@@ -16,7 +16,6 @@ std::string parametersToText(const Environment& parameters) {
     return parameters.empty() ? "{}" : toText(Json(parameters));
 }
 
-<<<<<<< HEAD
 Refusal queueFull() {
     return {429,
             "Queue capacity limit reached",
@@ -34,7 +33,8 @@ Refusal jobBusy() {
             "JOB_BUSY",
             {},
             0};
-=======
+}
+
 /// The plugin said what its window held after this request; the request gives its place back, and what the
 /// caller reads must say so.
 void showGivenBack(TriggerAnswer& answer) {
@@ -45,7 +45,6 @@ void showGivenBack(TriggerAnswer& answer) {
         if (value == before && (equalsIgnoreCase(name, "RateLimit-Remaining") ||
                                 equalsIgnoreCase(name, "X-RateLimit-Remaining")))
             value = after;
->>>>>>> main
 }
 
 } // namespace
@@ -230,14 +229,7 @@ void TriggerJob::answerCoalesced(Pending& pending, const Replay& queued) {
 
 void TriggerJob::answerWithOther(Pending& pending, TriggeredRun run) {
     pending.answered = true;
-<<<<<<< HEAD
-    for (auto& settlement : pending.settlements) settlement->abandoned(); // no run was made: nothing is spent
-    pending.settlements.clear();
-=======
-    giveBack(pending); // a replay spends nothing
-    TriggeredRun run{pending.jobId,   replay.jobName,  replay.runId,     replay.triggeredBy,
-                     replay.queuedAt, replay.position, replay.testCount, true};
->>>>>>> main
+    giveBack(pending); // no run was made: nothing is spent
     pending.answer.result = std::move(run);
     pending.flight ? land(*pending.flight, pending.answer) : pending.done(pending.answer);
 }

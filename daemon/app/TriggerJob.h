@@ -101,12 +101,9 @@ private:
     std::optional<Refusal> judge(Pending& pending, const std::optional<TriggerView>& view,
                                  ParameterRules& rules);
     void answerReplay(Pending& pending, const Replay& replay);
-<<<<<<< HEAD
     void answerCoalesced(Pending& pending, const Replay& queued);
     void answerWithOther(Pending& pending, TriggeredRun run);
-=======
     void giveBack(Pending& pending);
->>>>>>> main
     void refuse(Pending& pending, Refusal refusal);
 
     Authenticator& _chain;
