@@ -107,7 +107,9 @@ Page<AuditEntry> SqlNodeStore::listAudit(const AuditFilter& filter) {
             session,
             "SELECT CAST(id AS text), CAST(at AS text), actor, action, resource, decision, code, address, "
             "request_id, detail FROM audit_log " +
-                where + "ORDER BY at DESC, id DESC LIMIT " + std::to_string(limit + 1),
+                where +
+                // With the table's name: PostgreSQL would take the text that is selected above.
+                "ORDER BY audit_log.at DESC, audit_log.id DESC LIMIT " + std::to_string(limit + 1),
             10, params);
         for (std::size_t i = 0; i < rows.size() && static_cast<int>(i) < limit; ++i) {
             AuditEntry entry;

@@ -55,14 +55,14 @@ Run runAt(const SqlRows& rows, std::size_t row) {
 }
 
 void readTests(Poco::Data::Session& session, Run& run) {
-    const SqlRows rows =
-        sqlSelect(session,
-                  "SELECT CAST(position AS text), CAST(test_id AS varchar(36)), title, type, status, "
-                  "CAST(exit_code AS text), CAST(signal AS text), CAST(started_at AS text), "
-                  "CAST(completed_at AS text), CAST(duration_ms AS text), CAST(output_bytes AS text), "
-                  "CASE WHEN truncated THEN '1' ELSE '0' END, error_details, CAST(cases AS text) "
-                  "FROM run_tests WHERE run_id = $1 ORDER BY position",
-                  14, {sqlValue(run.id)});
+    const SqlRows rows = sqlSelect(
+        session,
+        "SELECT CAST(position AS text), CAST(test_id AS varchar(36)), title, type, status, "
+        "CAST(exit_code AS text), CAST(signal AS text), CAST(started_at AS text), "
+        "CAST(completed_at AS text), CAST(duration_ms AS text), CAST(output_bytes AS text), "
+        "CASE WHEN truncated THEN '1' ELSE '0' END, error_details, CAST(cases AS text) "
+        "FROM run_tests WHERE run_id = $1 ORDER BY run_tests.position", // not the text that is selected
+        14, {sqlValue(run.id)});
     for (std::size_t i = 0; i < rows.size(); ++i) {
         RunTest test;
         test.position = static_cast<int>(rows.integer(i, 0));
@@ -102,7 +102,7 @@ void readTimeline(Poco::Data::Session& session, Run& run) {
     run.timeline.push_back({run.queuedAt, "queued", "", 1, ""});
     const SqlRows rows = sqlSelect(session,
                                    "SELECT CAST(at AS text), type, node_id, CAST(attempt AS text), detail "
-                                   "FROM run_events WHERE run_id = $1 ORDER BY id",
+                                   "FROM run_events WHERE run_id = $1 ORDER BY run_events.id",
                                    5, {sqlValue(run.id)});
     for (std::size_t i = 0; i < rows.size(); ++i)
         run.timeline.push_back({rows.integer(i, 0), rows.text(i, 1), rows.text(i, 2),

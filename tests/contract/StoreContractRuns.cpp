@@ -38,7 +38,7 @@ class StoreContractRuns : public StoreFixture {
     std::string status(const std::string& id) { return std::string(toText(runs().findRun(id)->status)); }
 
     void aClaimedRunHasAllThatIsNeededToStartIt() {
-        const Job job = newJobWithTests(2, [](JobSettings& s) {
+        const Job job = newJobWithTests(12, [](JobSettings& s) { // enough that 10 and 2 can be mixed up
             s.timeoutSeconds = 77;
             s.retries = 2;
             s.parallelism = 3;
@@ -63,12 +63,16 @@ class StoreContractRuns : public StoreFixture {
         CPPUNIT_ASSERT_EQUAL(3, run.parallelism);
         CPPUNIT_ASSERT(run.network && run.onLost == OnLost::rerun && !run.cancelRequested && !run.startedAt);
         CPPUNIT_ASSERT(run.parameters == (Environment{{"BRANCH", "main"}, {"N", "1"}}));
-        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, run.tests.size());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{12}, run.tests.size());
         CPPUNIT_ASSERT_EQUAL(std::string("shell"), run.tests[1].type);
         CPPUNIT_ASSERT_EQUAL(std::string("true"), run.tests[1].script);
-        CPPUNIT_ASSERT_EQUAL(std::string("2"),
+        CPPUNIT_ASSERT_EQUAL(std::string("12"),
                              sql().value("SELECT count(*) FROM run_tests WHERE status = 'pending'"));
         const auto found = runs().findRun(id);
+        for (int i = 0; i < 12; ++i) {
+            CPPUNIT_ASSERT_EQUAL(i, run.tests.at(i).position);
+            CPPUNIT_ASSERT_EQUAL(i, found->tests.at(i).position);
+        }
         CPPUNIT_ASSERT(found->status == RunStatus::running);
         CPPUNIT_ASSERT_EQUAL(std::string("node-a"), found->nodeId);
         CPPUNIT_ASSERT_EQUAL(std::string("basic"), found->sandbox);

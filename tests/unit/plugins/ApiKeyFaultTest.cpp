@@ -24,8 +24,16 @@ class ApiKeyFaultTest : public CppUnit::TestFixture {
                 created(*a, R"({"name":"free","rateLimit":null})"),
                 created(*a, R"({"name":"limited","rateLimit":{"max":10000,"windowSeconds":1}})"),
                 created(*a, R"({"name":"uses","rateLimit":null,"remaining":1000000000})")};
-            const int rounds = world.postgres() ? 2000 : 500;
+            const int rounds = world.postgres() ? 600 : 300;
             std::atomic<int> forbidden = 0, allowed = 0;
+            int unchanged = 0;
+            // A busy machine may answer 503; the change is asked for until it is answered.
+            auto change = [&](FakePluginHost& node, const std::string& path, const char* body) {
+                int status = 503;
+                for (int i = 0; i < 20 && status == 503; ++i)
+                    status = node.request("PATCH", path, body).status;
+                if (status != 200) ++unchanged; // judged when the clients have ended
+            };
             std::atomic<std::uint64_t> revoked[3] = {0, 0, 0}; // odd: a revocation has been answered
             std::atomic<bool> over = false;
             std::vector<std::thread> clients;
@@ -47,15 +55,16 @@ class ApiKeyFaultTest : public CppUnit::TestFixture {
                 const int which = i % 3;
                 const std::string path = keysPath() + "/" + keys[which]["id"].get<std::string>();
                 FakePluginHost& node = i % 2 ? *a : *b;
-                CPPUNIT_ASSERT_EQUAL(200, node.request("PATCH", path, R"({"enabled":false})").status);
+                change(node, path, R"({"enabled":false})");
                 ++revoked[which];
                 const Said said = (i % 4 < 2 ? *a : *b).ask(triggerBy(keys[which]["key"]));
                 if (said.decision == USHER_ALLOW) ++forbidden;
                 ++revoked[which];
-                CPPUNIT_ASSERT_EQUAL(200, node.request("PATCH", path, R"({"enabled":true})").status);
+                change(node, path, R"({"enabled":true})");
             }
             over = true;
             for (std::thread& client : clients) client.join();
+            CPPUNIT_ASSERT_EQUAL(0, unchanged);
             CPPUNIT_ASSERT_EQUAL(0, forbidden.load());
             CPPUNIT_ASSERT(allowed > rounds);
         });
