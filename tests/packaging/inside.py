@@ -340,7 +340,7 @@ def main():
         if state["status"] not in ("queued", "running") or time.monotonic() > end:
             break
         time.sleep(0.5)
-    expect(state["status"] == "passed" and state["attempt"] == 1, f"the run under way: {state['status']} attempt {state['attempt']}")
+    expect(state["status"] == "passed" and state["attempt"] == 1, f"the run under way: {json.dumps(state)}")
 
     step("remove keeps the data, purge leaves nothing")
     daemon.stop()
