@@ -33,9 +33,8 @@ class NodesTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(0, world.wait());
         world.start();
         std::this_thread::sleep_for(std::chrono::seconds(2));
-        CPPUNIT_ASSERT_EQUAL(
-            std::string("queued"),
-            world.admin("GET", "/api/runs/" + run).json()["run"]["status"].get<std::string>());
+        CPPUNIT_ASSERT_EQUAL(std::string("queued"),
+                             world.admin("GET", "/api/runs/" + run).json()["status"].get<std::string>());
         CPPUNIT_ASSERT_EQUAL(200, world.admin("POST", path + "/undrain").status);
         CPPUNIT_ASSERT_EQUAL(std::string("passed"), world.finished(run)["status"].get<std::string>());
         CPPUNIT_ASSERT_EQUAL(404, world.admin("POST", "/api/nodes/nobody/drain").status);
@@ -65,7 +64,7 @@ class NodesTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(std::string("120"), world.sql("SELECT lease_seconds FROM nodes")[0][0]);
         world.start();
         CPPUNIT_ASSERT_EQUAL(std::string("failed"), world.finished(run)["status"].get<std::string>());
-        CPPUNIT_ASSERT_EQUAL(1, world.admin("GET", "/api/runs/" + run).json()["run"]["attempt"].get<int>());
+        CPPUNIT_ASSERT_EQUAL(1, world.admin("GET", "/api/runs/" + run).json()["attempt"].get<int>());
     }
 };
 
