@@ -14,6 +14,7 @@ class NodesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aDrainedNodeRunsNothingUntilItIsUndrained);
     CPPUNIT_TEST(onlyAdminsDrain);
     CPPUNIT_TEST(aPlannedRestartTakesALongLease);
+    CPPUNIT_TEST(aSchemaThatOnlyGrewIsWorkedOn);
     CPPUNIT_TEST_SUITE_END();
 
     static Json nodeOf(World& world) { return world.admin("GET", "/api/nodes").json()["nodes"][0]; }
@@ -49,6 +50,20 @@ class NodesTest : public CppUnit::TestFixture {
             CPPUNIT_ASSERT_EQUAL(200, world.as(token, "GET", "/api/nodes").status);
         }
         CPPUNIT_ASSERT(!nodeOf(world)["draining"].get<bool>());
+    }
+    void aSchemaThatOnlyGrewIsWorkedOn() {
+        World world;
+        const std::string job = world.createJob({"true"});
+        const auto key = world.createKey(job);
+        world.signal(15);
+        CPPUNIT_ASSERT_EQUAL(0, world.wait());
+        // As a newer usherd leaves it behind that has migrated while this one is still to be upgraded.
+        world.sql("ALTER TABLE runs ADD COLUMN of_the_future text");
+        world.sql("INSERT INTO usher_migrations VALUES ('daemon', 998, 'of the future', 0)");
+        world.sql("INSERT INTO usher_additive_migrations VALUES ('daemon', 998)");
+        world.start();
+        const std::string run = world.trigger(job, key.key).json()["data"]["runId"];
+        CPPUNIT_ASSERT_EQUAL(std::string("passed"), world.finished(run)["status"].get<std::string>());
     }
     void aPlannedRestartTakesALongLease() {
         World world;
