@@ -1,6 +1,8 @@
 // The composition root: the only file that names every concrete class. Parts are made in order and go in
 // reverse.
+#include "PluginPages.h"
 #include "PluginWiring.h"
+#include "SetupTokenCommand.h"
 #include "StateFolder.h"
 #include "app/AuthChain.h"
 #include "app/FarRuns.h"
@@ -11,6 +13,7 @@
 #include "app/RunScheduler.h"
 #include "app/Timers.h"
 #include "app/TriggerJob.h"
+#include "base/ServiceManager.h"
 #include "base/Text.h"
 #include "base/Uuid.h"
 #include "config/Config.h"
@@ -22,9 +25,11 @@
 #include "http/Listener.h"
 #include "http/Router.h"
 #include "http/endpoints/Endpoints.h"
+#include "http/endpoints/Explain.h"
 #include "observe/AuditLog.h"
 #include "observe/Health.h"
 #include "observe/Metrics.h"
+#include "observe/Pulse.h"
 #include "plugin/PluginHost.h"
 #include "storage/Database.h"
 
@@ -54,15 +59,20 @@ constexpr const char* kUsage = R"(usherd: runs jobs for whoever a plugin lets in
   usherd --config FILE --check-config
                                 name every mistake in the configuration, start nothing
   usherd --config FILE migrate  show and apply the database's pending migrations, then end
+  usherd --config FILE setup-token
+                                while there are no users: make a new one-time token for the first
+                                admin, for the old one is lost
   usherd --version | --help
 
-Without --config: /etc/usher/usherd.conf. SIGTERM ends it (runs go on by themselves and are
+Without --config: /etc/usher/usherd.conf. --launcher PATH stands for [exec] launcher (the service
+unit names the socket of usher-launcher.service with it). SIGTERM ends it (runs go on by themselves and are
 found again), SIGHUP reads the TLS certificate and the plugins' configuration again.
 )";
 
 struct Arguments {
     std::string config = "/etc/usher/usherd.conf";
-    std::string command; ///< run, check-config, migrate
+    std::string launcher; ///< in place of [exec] launcher
+    std::string command;  ///< run, check-config, migrate, setup-token
 };
 
 std::optional<Arguments> parseArguments(int argc, char** argv) {
@@ -74,9 +84,11 @@ std::optional<Arguments> parseArguments(int argc, char** argv) {
             arguments.config = argv[++i];
         else if (word.starts_with("--config="))
             arguments.config = word.substr(9);
+        else if (word == "--launcher" && i + 1 < argc)
+            arguments.launcher = argv[++i];
         else if (word == "--check-config" || word == "check-config")
             arguments.command = "check-config";
-        else if (word == "migrate" || word == "--version" || word == "--help")
+        else if (word == "migrate" || word == "setup-token" || word == "--version" || word == "--help")
             arguments.command = word;
         else {
             std::cerr << "usherd: unknown argument " << oneLine(word, 80) << "; see usherd --help\n";
@@ -99,6 +111,16 @@ bool otherNodesAlive(const std::vector<Node>& nodes, const std::string& self, Mi
     for (const Node& node : nodes)
         if (node.id != self && now - node.heartbeatAt < 60'000'000) return true;
     return false;
+}
+
+std::string passwordOf(const Config& config) {
+    if (config.databasePasswordFile.empty()) return "";
+    return std::string(trim(readFile(config.databasePasswordFile, 4096).value_or("")));
+}
+
+std::string hostName() {
+    char name[256] = "";
+    return ::gethostname(name, sizeof name - 1) == 0 ? name : "unknown";
 }
 
 /// For the other nodes: few connections, small requests.
@@ -125,26 +147,29 @@ void applyMigrations(Migrator& migrator, Poco::Logger& logger) {
 /// Waits for SIGTERM or SIGINT; SIGHUP reloads.
 void serveUntilTold(const sigset_t& signals, const Config& config, const ConfigDefaults& defaults,
                     const std::string& password, Listener& listener, PluginHost& plugins,
-                    Poco::Logger& logger) {
+                    ServiceManager& manager, Poco::Logger& logger) {
     while (true) {
         int signal = 0;
         if (sigwait(&signals, &signal) != 0) continue;
         if (signal != SIGHUP) return;
+        manager.reloading();
         try {
             if (!config.tlsCertificate.empty()) listener.reloadTls();
             ConfigResult fresh = readConfig(config.file, defaults);
             for (const std::string& problem : fresh.problems) logger.error("not reloaded: " + problem);
-            if (!fresh.problems.empty()) continue;
-            for (const PluginSection& section : fresh.config.plugins)
-                if (plugins.find(section.name)) plugins.reload(settingsOf(config, section, password));
-            logger.information("reloaded");
+            if (fresh.problems.empty()) {
+                for (const PluginSection& section : fresh.config.plugins)
+                    if (plugins.find(section.name)) plugins.reload(settingsOf(config, section, password));
+                logger.information("reloaded");
+            }
         } catch (const std::exception& error) {
             logger.error("not reloaded, everything goes on as before: " + std::string(error.what()));
         }
+        manager.ready();
     }
 }
 
-int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) {
+int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, ServiceManager& manager) {
     // Privileges first, while there is one thread: the launcher keeps what little is needed, we keep nothing.
     StateFolder::create(config.stateDir);
     ExecSettings exec;
@@ -153,9 +178,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
     (config.launcherIsSocket ? exec.launcherSocket : exec.launcherPath) = config.launcher;
     exec.leaderPath = config.leader;
     exec.sandbox = config.sandbox;
-    std::string password;
-    if (!config.databasePasswordFile.empty())
-        password = std::string(trim(readFile(config.databasePasswordFile, 4096).value_or("")));
+    const std::string password = passwordOf(config);
     std::string clusterSecret;
     if (!config.clusterSecretFile.empty()) {
         clusterSecret = std::string(trim(readFile(config.clusterSecretFile, 4096).value_or("")));
@@ -175,7 +198,8 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
 
     auto database = Database::open({config.databaseUrl, password, 8});
     applyMigrations(database->migrator(), logger);
-    AuditLog audit(database->nodes(), clock, Poco::Logger::get("audit"));
+    AuditLog audit(database->nodes(), clock, Poco::Logger::get("audit"),
+                   std::chrono::hours(24) * config.auditKeepDays);
     PluginServices pluginServices(audit, database->turn());
     PluginHost plugins(pluginServices);
     for (const PluginSection& section : config.plugins) plugins.add(settingsOf(config, section, password));
@@ -201,10 +225,8 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
     TriggerJob triggers(trigger, database->triggers(), gauge, clock, Poco::Logger::get("trigger"),
                         [&scheduler] { scheduler.wake(); });
 
-    char host[256] = "";
-    gethostname(host, sizeof host - 1);
     std::string boot(trim(readFile("/proc/sys/kernel/random/boot_id", 100).value_or("")));
-    const Node self{nodeId, host, boot, config.clusterAddress, clock.now(), clock.now(), false};
+    const Node self{nodeId, hostName(), boot, config.clusterAddress, clock.now(), clock.now(), false};
     Heartbeat heartbeat({.self = self, .leases = shared}, database->nodes(), database->runs(), scheduler,
                         clock, Poco::Logger::get("heartbeat"), [&](const std::vector<Node>& nodes) {
                             gauge.setShared(otherNodesAlive(nodes, nodeId, clock.now()));
@@ -263,14 +285,23 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
     addRunLogRoutes(router, services);
     addRunEventRoutes(router, services);
     addArtifactRoutes(router, services);
+    addAuditRoutes(router, services);
     addOperationRoutes(router, services);
     addNodeRoutes(router, services);
     addMetricsRoute(router, services);
+    addExplainRoute(router, services, {trigger, runs, manage});
+    addPluginListRoute(router, plugins, config);
     addPluginRoutes(router, plugins);
+    OpenApiDocument description;
+    describePlugins(description, plugins);
+    addOpenApiRoute(router, description);
+    for (const std::string& line : description.differencesTo(router.listRoutes()))
+        Poco::Logger::get("http").warning("openapi.json: " + line);
 
     ListenerSettings listening;
     listening.address = config.address;
     listening.port = config.port;
+    if (auto inherited = manager.takeListener()) listening.listenFd = inherited->release();
     listening.maxConnections = config.maxConnections;
     listening.tlsCertificateFile = config.tlsCertificate;
     listening.tlsKeyFile = config.tlsKey;
@@ -294,13 +325,23 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
     listener.start();
     gate.setPort(listener.port());
     scheduler.start(executor);
-    logger.information("usherd " USHER_VERSION " listens on " + config.address + ":" +
-                       std::to_string(listener.port()) +
-                       " database=" + (database->kind() == Database::Kind::sqlite ? "sqlite" : "postgresql") +
-                       " sandbox=\"" + executor.sandbox() + "\" capacity=" + std::to_string(config.capacity));
+    Pulse pulse([&manager] { manager.alive(); }, [&logger](const std::string& line) { logger.error(line); });
+    pulse.add("the door", [&listener] { return listener.turns(); });
+    pulse.add("the database's prober", [&health] { return health.turns(); });
+    pulse.add("the scheduler", [&scheduler] { return scheduler.turns(); });
+    if (manager.watchdog()) pulse.start(*manager.watchdog());
+    manager.ready();
+    logger.information(
+        "usherd " USHER_VERSION " listens on " +
+        (listening.listenFd ? std::string("the service manager's socket, port ") : config.address + ":") +
+        std::to_string(listener.port()) +
+        " database=" + (database->kind() == Database::Kind::sqlite ? "sqlite" : "postgresql") +
+        " sandbox=\"" + executor.sandbox() + "\" capacity=" + std::to_string(config.capacity));
 
-    serveUntilTold(signals, config, defaults, password, listener, plugins, logger);
+    serveUntilTold(signals, config, defaults, password, listener, plugins, manager, logger);
 
+    manager.stopping();
+    pulse.stop();
     logger.information("usherd ends; runs go on and are found again");
     scheduler.setDraining(true);
     listener.stopAccepting();
@@ -326,6 +367,43 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
     return 0;
 }
 
+/// Shows what is pending and applies it: the daemon's own steps, then each plugin's, which it takes when it
+/// starts.
+int migrate(const Config& config) {
+    StateFolder::create(config.stateDir);
+    const std::string password = passwordOf(config);
+    dropPrivileges(config.stateDir); // what is made here belongs to the daemon's user
+    setUpLogging("information");
+    Poco::Logger& logger = Poco::Logger::get("usherd");
+    auto database = Database::open({config.databaseUrl, password, 4});
+    for (const auto& step : database->migrator().pending())
+        std::cout << "daemon " << step.version << " " << step.name << ": pending" << std::endl;
+    applyMigrations(database->migrator(), logger);
+    std::cout << "daemon: up to date" << std::endl;
+    SystemClock clock;
+    AuditLog audit(database->nodes(), clock, Poco::Logger::get("audit"));
+    PluginServices services(audit, database->turn());
+    PluginHost plugins(services);
+    for (const PluginSection& section : config.plugins) plugins.add(settingsOf(config, section, password));
+    plugins.start();
+    for (const std::string& name : plugins.names()) std::cout << name << ": up to date" << std::endl;
+    if (!plugins.stop()) _exit(0); // threads of a plugin still run
+    return 0;
+}
+
+int newSetupToken(const Config& config) {
+    StateFolder::create(config.stateDir);
+    const std::string password = passwordOf(config);
+    dropPrivileges(config.stateDir);
+    auto database = Database::open({config.databaseUrl, password, 4});
+    if (!database->migrator().pending().empty())
+        throw std::runtime_error(
+            "the database is not prepared yet: start usherd once, it makes the token itself");
+    std::cout << "a new setup token is in " << replaceSetupToken(config, database->nodes(), hostName())
+              << "\n";
+    return 0;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -343,11 +421,12 @@ int main(int argc, char** argv) {
 
     auto arguments = parseArguments(argc, argv);
     if (!arguments) return 2;
+    ServiceManager manager;
     if (arguments->command == "--help") return std::cout << kUsage, 0;
     if (arguments->command == "--version") return std::cout << "usherd " USHER_VERSION "\n", 0;
     try {
         ConfigDefaults defaults = findDefaults();
-        ConfigResult result = readConfig(arguments->config, defaults);
+        ConfigResult result = readConfig(arguments->config, defaults, arguments->launcher);
         for (const std::string& problem : result.problems) std::cerr << problem << "\n";
         if (!result.problems.empty()) return 2;
         if (arguments->command == "check-config") {
@@ -357,18 +436,9 @@ int main(int argc, char** argv) {
             std::cout << result.config.file << ": good\n";
             return 0;
         }
-        if (arguments->command == "migrate") {
-            setUpLogging("information");
-            StateFolder::create(result.config.stateDir);
-            std::string password;
-            if (!result.config.databasePasswordFile.empty())
-                password = std::string(trim(readFile(result.config.databasePasswordFile, 4096).value_or("")));
-            auto database = Database::open({result.config.databaseUrl, password, 4});
-            applyMigrations(database->migrator(), Poco::Logger::get("usherd"));
-            std::cout << "the database is up to date\n";
-            return 0;
-        }
-        return run(std::move(result.config), defaults, signals);
+        if (arguments->command == "migrate") return migrate(result.config);
+        if (arguments->command == "setup-token") return newSetupToken(result.config);
+        return run(std::move(result.config), defaults, signals, manager);
     } catch (const std::exception& error) {
         std::cerr << "usherd: " << oneLine(error.what(), 1000) << "\n";
         return 1;

@@ -112,6 +112,7 @@ void RunScheduler::run() {
     Instant nextPoll{};
     auto backoff = std::chrono::milliseconds(0);
     while (true) {
+        _turns.fetch_add(1, std::memory_order_relaxed);
         bool stopping = false;
         {
             Lock lock(_mutex);
@@ -179,8 +180,11 @@ void RunScheduler::recover() {
 void RunScheduler::store(std::deque<Report>& reports) {
     while (!reports.empty()) {
         Report& front = reports.front();
-        if (std::holds_alternative<Finished>(front)) {
-            storeFinished(reports);
+        if (const auto* finished = std::get_if<Finished>(&front)) {
+            if (tryRetry(*finished))
+                reports.pop_front();
+            else
+                storeFinished(reports);
             continue;
         }
         if (auto* started = std::get_if<Started>(&front)) {
@@ -201,11 +205,25 @@ void RunScheduler::store(std::deque<Report>& reports) {
     }
 }
 
+bool RunScheduler::tryRetry(const Finished& finished) {
+    const RunOutcome& outcome = finished.outcome;
+    const auto delay = _retries.delayAfter(finished.run, outcome);
+    if (!delay || !_store.retry(outcome, *delay)) return false;
+    _logger.information("run " + shortId(outcome.runId) + " job=" + finished.run.jobName +
+                        " attempt=" + std::to_string(outcome.attempt) + " " + describe(outcome) +
+                        ", again in " + std::to_string(delay->count()) + "ms");
+    release(outcome.runId);
+    _feed.stateChanged(outcome.runId, RunStatus::queued, outcome.attempt + 1);
+    return true;
+}
+
 void RunScheduler::storeFinished(std::deque<Report>& reports) {
     std::vector<RunOutcome> outcomes;
     for (const Report& report : reports) {
         const auto* finished = std::get_if<Finished>(&report);
         if (!finished || outcomes.size() >= 256) break;
+        // One that may be tried again has its turn; the first has had it.
+        if (!outcomes.empty() && _retries.delayAfter(finished->run, finished->outcome)) break;
         outcomes.push_back(finished->outcome);
     }
     std::vector<bool> ours = _store.finish(outcomes);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "app/QueueGauge.h"
+#include "app/RetryPolicy.h"
 #include "app/RunFeed.h"
 #include "base/Mutex.h"
 #include "domain/Executor.h"
@@ -50,6 +51,8 @@ public:
     void leaseRenewed(BootMillis until, const std::vector<HeldRun>& held);
     /// Runs that were taken from a lost node: tells who watches them, and looks for work.
     void taken(const std::vector<TakenRun>& runs);
+    /// Counts up while our thread turns, busy or not.
+    std::uint64_t turns() const { return _turns.load(std::memory_order_relaxed); }
 
     void started(const ClaimedRun&, const std::string& sandbox, Micros at) override;
     void testChanged(const ClaimedRun&, const RunTest&) override;
@@ -81,6 +84,8 @@ private:
     void recover();
     void store(std::deque<Report>& reports);
     void storeFinished(std::deque<Report>& reports);
+    /// True: the attempt failed, and the run is queued for another one.
+    bool tryRetry(const Finished& finished);
     void claim();
     void pollCancels();
     void report(Report report);
@@ -97,12 +102,14 @@ private:
     std::atomic<bool> _draining{false};
     std::atomic<BootMillis> _leaseUntil{0};
     std::map<std::string, ClaimedRun> _held; ///< [scheduler]
+    RetryPolicy _retries;                    ///< [scheduler]
 
     Mutex _mutex;
     Condition _changed;
     std::deque<Report> _reports GUARDED_BY(_mutex);
     bool _woken GUARDED_BY(_mutex) = false;
     bool _stopping GUARDED_BY(_mutex) = false;
+    std::atomic<std::uint64_t> _turns{0};
     std::thread _thread;
 };
 

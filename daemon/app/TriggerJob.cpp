@@ -2,6 +2,7 @@
 
 #include "app/Words.h"
 #include "base/Json.h"
+#include "base/Text.h"
 #include "base/Uuid.h"
 #include "domain/Errors.h"
 
@@ -13,6 +14,37 @@ namespace {
 
 std::string parametersToText(const Environment& parameters) {
     return parameters.empty() ? "{}" : toText(Json(parameters));
+}
+
+Refusal queueFull() {
+    return {429,
+            "Queue capacity limit reached",
+            "Too many runs wait already. Try again when some have started.",
+            "QUEUE_FULL",
+            {},
+            5};
+}
+
+Refusal jobBusy() {
+    return {409,
+            "Job is busy",
+            "A run of this job is queued or running, and the job refuses more (onBusy). Trigger it again "
+            "when that run has ended.",
+            "JOB_BUSY",
+            {},
+            0};
+}
+
+/// The plugin said what its window held after this request; the request gives its place back, and what the
+/// caller reads must say so.
+void showGivenBack(TriggerAnswer& answer) {
+    if (!answer.limits || answer.limits->remaining >= answer.limits->limit) return;
+    const std::string before = std::to_string(answer.limits->remaining);
+    const std::string after = std::to_string(++answer.limits->remaining);
+    for (auto& [name, value] : answer.fields)
+        if (value == before && (equalsIgnoreCase(name, "RateLimit-Remaining") ||
+                                equalsIgnoreCase(name, "X-RateLimit-Remaining")))
+            value = after;
 }
 
 } // namespace
@@ -162,10 +194,16 @@ void TriggerJob::land(Flight& flight, const TriggerAnswer& answer) {
     for (Done& done : passengers) done(answer);
 }
 
-void TriggerJob::refuse(Pending& pending, Refusal refusal) {
-    pending.answered = true;
+void TriggerJob::giveBack(Pending& pending) {
+    if (pending.settlements.empty()) return; // it was refused, or settled as unknown: nothing comes back
     for (auto& settlement : pending.settlements) settlement->abandoned();
     pending.settlements.clear();
+    showGivenBack(pending.answer);
+}
+
+void TriggerJob::refuse(Pending& pending, Refusal refusal) {
+    pending.answered = true;
+    giveBack(pending);
     pending.answer.result = std::move(refusal);
     pending.flight ? land(*pending.flight, pending.answer) : pending.done(pending.answer);
 }
@@ -179,11 +217,19 @@ void TriggerJob::answerReplay(Pending& pending, const Replay& replay) {
                        "IDEMPOTENCY_MISMATCH",
                        {},
                        0});
+    answerWithOther(pending, {pending.jobId, replay.jobName, replay.runId, replay.triggeredBy,
+                              replay.queuedAt, replay.position, replay.testCount, true, false});
+}
+
+void TriggerJob::answerCoalesced(Pending& pending, const Replay& queued) {
+    const std::int64_t place = std::max<std::int64_t>(1, pending.made.position - 1);
+    answerWithOther(pending, {pending.jobId, queued.jobName, queued.runId, queued.triggeredBy,
+                              queued.queuedAt, place, queued.testCount, false, true});
+}
+
+void TriggerJob::answerWithOther(Pending& pending, TriggeredRun run) {
     pending.answered = true;
-    for (auto& settlement : pending.settlements) settlement->abandoned(); // a replay spends nothing
-    pending.settlements.clear();
-    TriggeredRun run{pending.jobId,   replay.jobName,  replay.runId,     replay.triggeredBy,
-                     replay.queuedAt, replay.position, replay.testCount, true};
+    giveBack(pending); // no run was made: nothing is spent
     pending.answer.result = std::move(run);
     pending.flight ? land(*pending.flight, pending.answer) : pending.done(pending.answer);
 }
@@ -311,8 +357,10 @@ std::optional<Refusal> TriggerJob::judge(Pending& pending, const std::optional<T
     run.priority = view->priority;
     run.queuedAt = _clock.now();
     run.idempotency = pending.idempotency;
+    run.onBusy = view->onBusy;
+    run.queueFull = false;
     pending.made = {pending.jobId,   view->jobName, run.runId, run.triggeredBy, run.queuedAt, 1,
-                    view->testCount, false};
+                    view->testCount, false,         false};
     return std::nullopt;
 }
 
@@ -337,17 +385,13 @@ void TriggerJob::judgeAndInsert(std::vector<std::unique_ptr<Pending>>& batch, Pa
     std::vector<NewRun> rows;
     std::vector<Pending*> inserting;
     for (std::size_t i = 0; i < fit.size(); ++i) {
-        if (places[i] == 0) {
-            if (sure[i])
-                refuse(*fit[i], {429,
-                                 "Queue capacity limit reached",
-                                 "Too many runs wait already. Try again when some have started.",
-                                 "QUEUE_FULL",
-                                 {},
-                                 5});
+        NewRun& run = fit[i]->run;
+        run.queueFull = places[i] == 0;
+        if (run.queueFull && run.onBusy == OnBusy::queue) {
+            if (sure[i]) refuse(*fit[i], queueFull());
             continue;
         }
-        fit[i]->made.position = fit[i]->run.position = places[i];
+        fit[i]->made.position = run.position = std::max<std::int64_t>(1, places[i]);
         rows.push_back(fit[i]->run);
         inserting.push_back(fit[i]);
     }
@@ -362,13 +406,16 @@ void TriggerJob::judgeAndInsert(std::vector<std::unique_ptr<Pending>>& batch, Pa
         for (Pending* pending : inserting) {
             for (auto& settlement : pending->settlements) settlement->unknown();
             pending->settlements.clear();
-            _gauge.stored(pending->jobId); // perhaps: counting again is what decides
+            if (!pending->run.queueFull)
+                _gauge.stored(pending->jobId); // perhaps: counting again is what decides
         }
         throw;
     }
     _wakeScheduler();
     for (std::size_t i = 0; i < inserting.size(); ++i) {
         Pending& pending = *inserting[i];
+        if (inserted[i].kind != Inserted::Kind::inserted && !pending.run.queueFull)
+            _gauge.dropped(pending.jobId);
         switch (inserted[i].kind) {
         case Inserted::Kind::inserted:
             _gauge.stored(pending.jobId);
@@ -379,11 +426,18 @@ void TriggerJob::judgeAndInsert(std::vector<std::unique_ptr<Pending>>& batch, Pa
             pending.flight ? land(*pending.flight, pending.answer) : pending.done(pending.answer);
             break;
         case Inserted::Kind::replay:
-            _gauge.dropped(pending.jobId);
             answerReplay(pending, inserted[i].replay);
             break;
-        case Inserted::Kind::revisionMoved:
-            _gauge.dropped(pending.jobId); // stays unanswered: the caller looks again
+        case Inserted::Kind::coalesced:
+            answerCoalesced(pending, inserted[i].replay);
+            break;
+        case Inserted::Kind::busy:
+            refuse(pending, jobBusy());
+            break;
+        case Inserted::Kind::full:
+            refuse(pending, queueFull());
+            break;
+        case Inserted::Kind::revisionMoved: // stays unanswered: the caller looks again
             break;
         }
     }

@@ -25,6 +25,7 @@ struct TriggeredRun {
     std::int64_t position = 1;
     int testCount = 0;
     bool replayed = false;
+    bool coalesced = false; ///< the job's run that was queued already
 };
 
 struct TriggerAnswer {
@@ -100,6 +101,9 @@ private:
     std::optional<Refusal> judge(Pending& pending, const std::optional<TriggerView>& view,
                                  ParameterRules& rules);
     void answerReplay(Pending& pending, const Replay& replay);
+    void answerCoalesced(Pending& pending, const Replay& queued);
+    void answerWithOther(Pending& pending, TriggeredRun run);
+    void giveBack(Pending& pending);
     void refuse(Pending& pending, Refusal refusal);
 
     Authenticator& _chain;

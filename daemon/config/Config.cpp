@@ -45,6 +45,25 @@ std::string absolute(const std::string& path) {
     return ::realpath(path.c_str(), resolved) ? std::string(resolved) : path;
 }
 
+bool namesFile(const std::string& key) {
+    return key.ends_with("_file") || key.ends_with("_key") || key == "tls_certificate";
+}
+
+/// `credential:NAME` becomes the path where the service manager has put that secret. Returns what is wrong,
+/// or "".
+std::string replaceCredential(std::string& value) {
+    constexpr std::string_view prefix = "credential:";
+    if (!value.starts_with(prefix)) return "";
+    std::string name = value.substr(prefix.size());
+    if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos)
+        return "a credential's name is a file name";
+    const char* folder = ::getenv("CREDENTIALS_DIRECTORY");
+    if (!folder || folder[0] != '/')
+        return "there are no credentials here: only a service that systemd starts has them (LoadCredential=)";
+    value = std::string(folder) + "/" + name;
+    return "";
+}
+
 /// Takes entries apart, one setter a key; what no setter knows is a problem.
 class Reader {
 public:
@@ -124,7 +143,9 @@ public:
                 if (!others(entry)) problem(entry, "unknown key");
                 continue;
             }
-            std::string wrong = setter->second(entry.value);
+            std::string value = entry.value, wrong;
+            if (namesFile(entry.key)) wrong = replaceCredential(value);
+            if (wrong.empty()) wrong = setter->second(value);
             if (!wrong.empty()) problem(entry, wrong);
         }
     }
@@ -170,7 +191,10 @@ void readPluginKey(Config& config, const IniEntry& entry, Reader& reader) {
             return reader.problem(entry, "must be shared or none");
         section.sharedDatabase = entry.value == "shared";
     } else {
-        section.keys.emplace_back(entry.key, entry.value);
+        std::string value = entry.value;
+        if (entry.key.ends_with("_file"))
+            if (std::string wrong = replaceCredential(value); !wrong.empty()) reader.problem(entry, wrong);
+        section.keys.emplace_back(entry.key, value);
     }
 }
 
@@ -216,7 +240,8 @@ ConfigDefaults findDefaults() {
     return defaults;
 }
 
-ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults) {
+ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults,
+                        const std::string& launcher) {
     ConfigResult result;
     Config& config = result.config;
     config.file = absolute(path);
@@ -257,6 +282,7 @@ ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults)
     reader.choice("exec", "sandbox", config.sandbox, {"none", "basic"});
     reader.integer("exec", "capacity", config.capacity, 0, 10'000);
     reader.integer("queue", "limit", config.queueLimit, 1, 100'000'000);
+    reader.integer("audit", "keep_days", config.auditKeepDays, 0, 36'500);
     reader.choice("log", "level", config.logLevel, {"error", "warning", "information", "debug"});
     // Read by the launcher, which has its own word on them; or by what is still to come.
     for (const char* key : {"uid_range", "output_cap_bytes", "cancel_grace_seconds", "memory_limit_bytes",
@@ -291,6 +317,7 @@ ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults)
         types.insert(type);
         return true;
     });
+    if (!launcher.empty()) config.launcher = launcher;
     config.testTypes.assign(types.begin(), types.end());
     if (config.databaseUrl.empty()) config.databaseUrl = "sqlite://" + config.stateDir + "/usher.db";
     config.launcherIsSocket = config.launcher.ends_with(".sock") || config.launcher.ends_with(".socket");

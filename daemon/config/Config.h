@@ -59,6 +59,7 @@ struct Config {
     std::string clusterSecretFile;
 
     std::int64_t queueLimit = 100'000;
+    int auditKeepDays = 365; ///< 0: for ever
     std::string logLevel = "information";
 };
 
@@ -78,6 +79,9 @@ struct ConfigResult {
 
 /// Reads the file and conf.d/*.conf beside it. Unknown keys, wrong values and missing files are problems,
 /// reported all at once; nothing is changed on disk.
-ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults);
+/// `launcher`, when given, stands for [exec] launcher. A path `credential:NAME` is the file that the service
+/// manager hands over by that name (LoadCredential= in the unit).
+ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults,
+                        const std::string& launcher = {});
 
 } // namespace usher

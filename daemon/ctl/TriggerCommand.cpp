@@ -86,7 +86,9 @@ int trigger(Context& context) {
         return context.print(answer, "run " + harmless(runId) + " of " + harmless(textOf(data, "jobName")) +
                                          " is " + harmless(textOf(data, "status")) + " (place " +
                                          std::to_string(numberOf(data, "position")) + ", " +
-                                         std::to_string(numberOf(data, "testCount")) + " tests)\n");
+                                         std::to_string(numberOf(data, "testCount")) + " tests)" +
+                                         (data.contains("coalesced") ? ", as before this trigger" : "") +
+                                         "\n");
     if (!context.json()) context.io().err << "run " << harmless(runId) << "\n";
 
     WatchOptions options;

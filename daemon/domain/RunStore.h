@@ -108,6 +108,10 @@ public:
     /// running → its end, with all results, in one transaction for the whole batch. False per row: not ours
     /// any more.
     virtual std::vector<bool> finish(std::span<const RunOutcome>) = 0;
+    /// running → queued with attempt + 1, not to be claimed before `delay` is over by the database's clock;
+    /// for an attempt that failed and may be tried again. Its results are dropped, its end stays in the
+    /// timeline. False: not ours any more, or somebody wants it cancelled, and nothing was changed.
+    virtual bool retry(const RunOutcome&, std::chrono::milliseconds delay) = 0;
     /// running → queued with attempt + 1, or → lost, by the job's policy. The lost attempt's results are
     /// dropped.
     virtual RunStatus giveUp(const ClaimedRun&, const std::string& why, Micros now) = 0;

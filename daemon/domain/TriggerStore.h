@@ -44,9 +44,16 @@ struct NewRun {
     std::int64_t position =
         1; ///< as it was answered; kept with the idempotency key, so that a replay is equal
     std::optional<IdempotencyKey> idempotency; ///< held for 24 h
+    /// The job's at that revision. Not queue: the row goes in only while the job is not busy. refuse: busy
+    /// with as many queued and running runs as may run at once. coalesce: with a queued run of the same
+    /// revision and the same parameters that was never started.
+    OnBusy onBusy = OnBusy::queue;
+    bool queueFull =
+        false; ///< with another onBusy than queue: there is no room, only look whether it is busy
 };
 
-/// What an Idempotency-Key was used for before.
+/// A run that answers for a new request: what an Idempotency-Key was used for before, or the queued run of a
+/// job that coalesces.
 struct Replay {
     std::string runId;
     std::string digest;
@@ -60,9 +67,9 @@ struct Replay {
 
 /// The outcome of one row of a batch.
 struct Inserted {
-    enum class Kind { inserted, replay, revisionMoved };
+    enum class Kind { inserted, replay, revisionMoved, coalesced, busy, full };
     Kind kind = Kind::inserted;
-    Replay replay; ///< read only when kind is replay
+    Replay replay; ///< read only when kind is replay or coalesced
 };
 
 /// The hot path. Batches are answered in the order given; each call is one or few round trips, whatever the
@@ -80,8 +87,9 @@ public:
                                                            Instant deadline) = 0;
     /// Inserts in ONE durable transaction. A row whose job is gone, paused or at another revision comes back
     /// as revisionMoved and leaves nothing behind. Of equal idempotency keys the first wins, also against
-    /// other nodes; the losers come back as replay. When it returns, every `inserted` row survives a power
-    /// cut.
+    /// other nodes; the losers come back as replay. A busy job's rows come back as coalesced (the key names
+    /// that run) or busy (leaves nothing), exactly, whoever else inserts. When it returns, every `inserted`
+    /// row survives a power cut.
     virtual std::vector<Inserted> insertRuns(std::span<const NewRun> runs, Instant deadline) = 0;
     /// Queued runs of each job, counted up to its limit + 1 (counting on would scan a long queue for
     /// nothing).

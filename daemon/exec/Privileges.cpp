@@ -53,7 +53,8 @@ void dropPrivileges(const std::string& stateDir) {
             refuse("cannot become user " + std::to_string(st.st_uid));
     }
     ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-    if (!setCapabilities(0)) refuse("capabilities");
+    // A service that has none may not even be allowed the call.
+    if (hadCapabilities && !setCapabilities(0)) refuse("capabilities");
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) refuse("no_new_privs");
     if (permittedCapabilities() != 0) refuse("capabilities remain");
 }

@@ -32,6 +32,10 @@ std::size_t Listener::incompleteBytes() const {
     return _numbers->incompleteBytes.load(std::memory_order_relaxed);
 }
 
+std::uint64_t Listener::turns() const {
+    return _loops.front()->turns();
+}
+
 std::shared_ptr<const ListenerTls> Listener::loadTls() const {
     if (_settings.tlsCertificateFile.empty()) return nullptr;
     return std::make_shared<const ListenerTls>(_settings.tlsCertificateFile, _settings.tlsKeyFile,

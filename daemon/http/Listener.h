@@ -44,6 +44,8 @@ public:
     int port() const { return _port; }
     int connectionCount() const;
     std::size_t incompleteBytes() const;
+    /// Counts up while the loop that accepts is alive. Between start() and stop().
+    std::uint64_t turns() const;
 
 private:
     std::shared_ptr<const ListenerTls> loadTls() const;

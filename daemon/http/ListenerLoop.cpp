@@ -148,6 +148,7 @@ void ListenerLoop::sweepLater() {
 }
 
 void ListenerLoop::sweep() {
+    _turns.fetch_add(1, std::memory_order_relaxed);
     _now = std::chrono::steady_clock::now();
     for (auto& list : _deadlines)
         while (!list.empty() && list.front()._due <= _now) {

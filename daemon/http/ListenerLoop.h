@@ -40,6 +40,8 @@ public:
         boost::asio::post(_io, std::move(work));
     }
     boost::asio::io_context& io() { return _io; }
+    /// Counts up while the loop turns, busy or not. [any-thread]
+    std::uint64_t turns() const { return _turns.load(std::memory_order_relaxed); }
 
     void add(UniqueFd fd, std::string peer, SslPtr ssl, bool overloaded);
     void drain();
@@ -103,6 +105,7 @@ private:
     std::list<std::shared_ptr<Connection>> _connections;
     std::array<DeadlineList, static_cast<std::size_t>(Connection::Deadline::Count)> _deadlines;
     Instant _now;
+    std::atomic<std::uint64_t> _turns = 0;
     std::vector<char> _scratch;
     std::uint64_t _idSeed[2];
     std::thread _thread;

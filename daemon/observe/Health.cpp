@@ -43,6 +43,7 @@ void Health::run() {
             _asked[i] = {};
             _parts[i] = {_probes[i].name, problem.empty(), problem};
         }
+        _turns.fetch_add(1, std::memory_order_relaxed);
         Instant until = std::chrono::steady_clock::now() + std::chrono::seconds(1);
         while (!_stopping && std::chrono::steady_clock::now() < until) _changed.waitUntil(lock, until);
     }

@@ -3,6 +3,8 @@
 #include "base/Clock.h"
 #include "base/Mutex.h"
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <thread>
@@ -28,6 +30,8 @@ public:
     void start();
     void stop();
     std::vector<Part> parts() const;
+    /// Counts up whenever all have been asked and have answered, well or not.
+    std::uint64_t turns() const { return _turns.load(std::memory_order_relaxed); }
 
 private:
     struct Named {
@@ -42,6 +46,7 @@ private:
     std::vector<Part> _parts GUARDED_BY(_mutex);
     std::vector<Instant> _asked GUARDED_BY(_mutex); ///< when the probe under way began; epoch: none is
     bool _stopping GUARDED_BY(_mutex) = false;
+    std::atomic<std::uint64_t> _turns = 0;
     std::thread _thread;
 };
 

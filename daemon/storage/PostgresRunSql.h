@@ -11,6 +11,8 @@ namespace usher::run_sql {
     " SELECT (SELECT r.job_id FROM runs r WHERE r.status = 'queued' AND r.job_id > w.job_id ORDER BY "       \
     "r.job_id LIMIT 1)"                                                                                      \
     " FROM waiting w WHERE w.job_id IS NOT NULL) "
+// A retried run waits until its time has come.
+#define USHER_DUE(r) "(" r ".first_queued_at IS NULL OR " r ".queued_at <= usher_now())"
 #define USHER_FREE                                                                                           \
     "j.max_concurrency - (SELECT count(*) FROM (SELECT 1 FROM runs x WHERE x.job_id = j.id AND x.status = "  \
     "'running' "                                                                                             \
@@ -19,14 +21,15 @@ namespace usher::run_sql {
 inline constexpr char kLockJobs[] = USHER_WAITING
     "SELECT j.id::text FROM waiting w JOIN jobs j ON j.id = w.job_id JOIN job_claims c ON c.job_id = j.id "
     "CROSS JOIN LATERAL (SELECT r.priority FROM runs r WHERE r.job_id = w.job_id AND r.status = 'queued' "
-    "ORDER BY r.queued_at, r.id LIMIT 1) head "
-    "WHERE NOT j.paused AND " USHER_FREE
-    " > 0 AND NOT EXISTS (SELECT 1 FROM nodes n WHERE n.id = $2::text AND n.draining) "
-    "ORDER BY head.priority DESC, c.last_claim, j.id LIMIT $1::bigint "
-    "FOR UPDATE OF c SKIP LOCKED";
+    "AND " USHER_DUE("r") " ORDER BY r.queued_at, r.id LIMIT 1) head "
+                          "WHERE NOT j.paused AND " USHER_FREE
+                          " > 0 AND NOT EXISTS (SELECT 1 FROM nodes n WHERE n.id = $2::text AND n.draining) "
+                          "ORDER BY head.priority DESC, c.last_claim, j.id LIMIT $1::bigint "
+                          "FOR UPDATE OF c SKIP LOCKED";
 inline constexpr char kAny[] =
-    USHER_WAITING "SELECT 1 FROM waiting w JOIN jobs j ON j.id = w.job_id WHERE NOT j.paused AND " USHER_FREE
-                  " > 0 LIMIT 1";
+    USHER_WAITING "SELECT 1 FROM waiting w JOIN jobs j ON j.id = w.job_id WHERE NOT j.paused AND EXISTS "
+                  "(SELECT 1 FROM runs r WHERE r.job_id = w.job_id AND r.status = 'queued' AND " USHER_DUE(
+                      "r") ") AND " USHER_FREE " > 0 LIMIT 1";
 // Best first: priority, then the jobs in turn, then each job's queue in order.
 inline constexpr char kTake[] =
     "WITH head AS (SELECT r.id, r.n, p.turn, r.priority FROM unnest($1::uuid[]) WITH ORDINALITY p(job_id, "
@@ -34,13 +37,15 @@ inline constexpr char kTake[] =
     "JOIN jobs j ON j.id = p.job_id AND NOT j.paused CROSS JOIN LATERAL (SELECT q.id, q.priority, "
     "row_number() OVER (ORDER BY q.queued_at, q.id) AS n FROM (SELECT x.id, x.priority, x.queued_at FROM "
     "runs x "
-    "WHERE x.job_id = p.job_id AND x.status = 'queued' ORDER BY x.queued_at, x.id "
-    "LIMIT least($2::bigint, greatest(0, " USHER_FREE "))) q) r "
-    "ORDER BY r.priority DESC, r.n, p.turn LIMIT $2::bigint) "
-    "UPDATE runs SET status = 'running', node_id = $3::text, sandbox = $4::text, lease_epoch = lease_epoch + "
-    "1, "
-    "lease_expires_at = $5::bigint FROM head WHERE runs.id = head.id AND runs.status = 'queued' "
-    "RETURNING runs.id::text, runs.job_id::text, head.priority, head.n, head.turn";
+    "WHERE x.job_id = p.job_id AND x.status = 'queued' AND " USHER_DUE(
+        "x") " ORDER BY x.queued_at, x.id "
+             "LIMIT least($2::bigint, greatest(0, " USHER_FREE "))) q) r "
+             "ORDER BY r.priority DESC, r.n, p.turn LIMIT $2::bigint) "
+             "UPDATE runs SET status = 'running', node_id = $3::text, sandbox = $4::text, lease_epoch = "
+             "lease_epoch + "
+             "1, "
+             "lease_expires_at = $5::bigint FROM head WHERE runs.id = head.id AND runs.status = 'queued' "
+             "RETURNING runs.id::text, runs.job_id::text, head.priority, head.n, head.turn";
 inline constexpr char kTurns[] = "UPDATE job_claims SET last_claim = nextval('usher_claim_order') "
                                  "WHERE job_id = ANY ($1::uuid[])";
 // A run that another program inserted may name a revision that nobody kept: the tests as they stand now.
@@ -132,6 +137,16 @@ inline constexpr char kRequeue[] =
     "UPDATE runs SET status = 'queued', attempt = attempt + 1, node_id = NULL, sandbox = NULL, started_at = "
     "NULL, "
     "lease_expires_at = NULL, exit_code = NULL, signal = NULL, error_details = NULL WHERE id = $1::uuid";
+inline constexpr char kRetry[] =
+    "WITH held AS (SELECT id, node_id, lease_epoch FROM runs WHERE id = $1::uuid AND status = 'running' AND "
+    "attempt = $2::int AND lease_epoch = $3::bigint AND cancel_requested_at IS NULL FOR NO KEY UPDATE), "
+    "told AS (INSERT INTO run_events (run_id, at, type, node_id, attempt, detail) SELECT h.id, e.at, e.type, "
+    "h.node_id, $2::int, e.detail FROM held h CROSS JOIN (VALUES (1, $4::bigint, $5, $6), (2, usher_now(), "
+    "'requeued', $7)) e(n, at, type, detail) ORDER BY e.n), "
+    "dropped AS (DELETE FROM run_tests t USING held WHERE t.run_id = held.id) "
+    "UPDATE runs SET status = 'queued', attempt = attempt + 1, first_queued_at = coalesce(first_queued_at, "
+    "queued_at), queued_at = usher_now() + $8::bigint, node_id = NULL, sandbox = NULL, started_at = NULL, "
+    "lease_expires_at = NULL FROM held WHERE runs.id = held.id RETURNING runs.id";
 inline constexpr char kDropTests[] = "DELETE FROM run_tests WHERE run_id = $1::uuid";
 inline constexpr char kEnd[] =
     "UPDATE runs SET status = $2, completed_at = $3::bigint, error_details = $4, lease_expires_at = NULL, "
@@ -148,6 +163,7 @@ inline constexpr char kCommit[] = "COMMIT";
 
 #undef USHER_WAITING
 #undef USHER_FREE
+#undef USHER_DUE
 #undef USHER_CLAIMED
 
 } // namespace usher::run_sql

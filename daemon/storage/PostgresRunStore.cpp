@@ -242,6 +242,20 @@ std::vector<bool> PostgresRunStore::finish(std::span<const RunOutcome> outcomes)
     return ours;
 }
 
+bool PostgresRunStore::retry(const RunOutcome& outcome, std::chrono::milliseconds delay) {
+    bool ours = false;
+    const Instant deadline = storageDeadline();
+    _sessions.with(deadline, [&](PgConnection& connection) {
+        const PgCommand command{
+            kRetry,
+            {sqlValue(outcome.runId), sqlValue(std::int64_t{outcome.attempt}), sqlValue(outcome.leaseEpoch),
+             sqlValue(outcome.completedAt), sqlValue(toText(outcome.status)), sqlValue(describeEnd(outcome)),
+             sqlValue(describeRetry(outcome, delay)), sqlValue(Micros{delay.count()} * 1000)}};
+        ours = connection.run(command, deadline).size() > 0;
+    });
+    return ours;
+}
+
 RunStatus PostgresRunStore::giveUp(const ClaimedRun& run, const std::string& why, Micros now) {
     RunStatus status = RunStatus::lost;
     const Instant deadline = storageDeadline();

@@ -2,6 +2,7 @@
 
 #include "domain/Errors.h"
 
+#include <map>
 #include <unordered_map>
 
 namespace usher {
@@ -16,7 +17,8 @@ constexpr char kView[] =
     "FROM unnest($1::uuid[]) WITH ORDINALITY u(id, n) JOIN jobs j ON j.id = u.id";
 
 #define USHER_REPLAY                                                                                         \
-    "SELECT u.n, i.run_id::text, i.digest, r.queued_at, r.status, r.triggered_by, j.name, "                  \
+    "SELECT u.n, i.run_id::text, i.digest, coalesce(r.first_queued_at, r.queued_at), r.status, "             \
+    "r.triggered_by, j.name, "                                                                               \
     "coalesce((SELECT json_array_length(v.tests) FROM job_revisions v WHERE v.job_id = r.job_id AND "        \
     "v.revision = r.revision), (SELECT count(*) FROM job_tests l WHERE l.job_id = j.id)) "                   \
     "FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY u(job, principal, key, n) "             \
@@ -179,34 +181,50 @@ std::vector<std::optional<Replay>> PostgresTriggerStore::findReplays(std::span<c
                                                                      Micros now, Instant deadline) {
     std::vector<std::optional<Replay>> replays(keys.size());
     if (keys.empty()) return replays;
-    _sessions.with(deadline, [&](PgConnection& connection) {
-        replays = replaysIn(connection.run(PgCommand{kReplays, keyArrays(keys, now)}, deadline), keys.size());
-    });
+    _sessions.with(deadline,
+                   [&](PgConnection& connection) { replays = replaysOf(connection, keys, now, deadline); });
     return replays;
+}
+
+std::vector<std::optional<Replay>> PostgresTriggerStore::replaysOf(PgConnection& connection,
+                                                                   std::span<const IdempotencyKey> keys,
+                                                                   Micros now, Instant deadline) {
+    return replaysIn(connection.run(PgCommand{kReplays, keyArrays(keys, now)}, deadline), keys.size());
 }
 
 std::vector<Inserted> PostgresTriggerStore::insertRuns(std::span<const NewRun> runs, Instant deadline) {
     std::vector<Inserted> outcome(runs.size());
     if (runs.empty()) return outcome;
     _sessions.with(deadline, [&](PgConnection& connection) {
-        Rows rows;
+        Rows rows, left;
+        std::vector<std::size_t> places, leftPlaces;
+        std::map<std::string_view, std::vector<std::size_t>> busyJobs; // one lock at a time, in any order
         bool plain = true;
-        for (const NewRun& run : runs) {
-            rows.push_back(&run);
-            plain = plain && !run.idempotency;
+        for (std::size_t i = 0; i < runs.size(); ++i) {
+            if (runs[i].onBusy != OnBusy::queue) {
+                busyJobs[runs[i].jobId].push_back(i);
+                continue;
+            }
+            rows.push_back(&runs[i]);
+            places.push_back(i);
+            plain = plain && !runs[i].idempotency;
         }
         std::vector<bool> inserted(rows.size(), false);
-        if (plain) insertPlain(connection, rows, inserted, deadline);
-        Rows left;
-        std::vector<std::size_t> places;
+        if (plain && !rows.empty()) insertPlain(connection, rows, inserted, deadline);
         for (std::size_t i = 0; i < rows.size(); ++i)
             if (!inserted[i]) {
                 left.push_back(rows[i]);
-                places.push_back(i);
+                leftPlaces.push_back(places[i]);
             }
-        if (left.empty()) return;
-        std::vector<Inserted> rest = insertPatiently(connection, left, deadline);
-        for (std::size_t i = 0; i < left.size(); ++i) outcome[places[i]] = std::move(rest[i]);
+        auto spread = [&](std::vector<Inserted> answers, const std::vector<std::size_t>& to) {
+            for (std::size_t i = 0; i < to.size(); ++i) outcome[to[i]] = std::move(answers[i]);
+        };
+        if (!left.empty()) spread(insertPatiently(connection, left, deadline), leftPlaces);
+        for (const auto& [job, at] : busyJobs) {
+            Rows ofJob;
+            for (std::size_t i : at) ofJob.push_back(&runs[i]);
+            spread(insertUnlessBusyPatiently(connection, ofJob, deadline), at);
+        }
     });
     return outcome;
 }

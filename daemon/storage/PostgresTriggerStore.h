@@ -11,7 +11,8 @@ namespace usher {
 /// statement, one round trip, one commit. It takes no lock on the jobs: its snapshot shows the revision that
 /// was judged, that revision's tests are kept for ever, and a change that commits meanwhile counts as later.
 /// Rows that this statement did not insert (revision not kept yet, moved, paused, gone) and batches with keys
-/// take the long way: one transaction that locks the jobs FOR SHARE, keeps the revisions, takes the keys,
+/// take the long way. Rows of jobs that refuse or coalesce go a way of their own, job by job.
+/// The long way is one transaction that locks the jobs FOR SHARE, keeps the revisions, takes the keys,
 /// inserts, and reads back who has the keys; sent in one round trip as well.
 class PostgresTriggerStore final : public TriggerStore {
 public:
@@ -35,6 +36,14 @@ private:
     static std::vector<Inserted> insertGuarded(PgConnection&, const Rows&, Instant deadline);
     /// insertGuarded(), again after a deadlock or a job that was deleted meanwhile, then row by row.
     static std::vector<Inserted> insertPatiently(PgConnection&, const Rows&, Instant deadline);
+
+    /// Rows of one job whose onBusy is not queue, in order. One transaction that locks the job first, so that
+    /// who else inserts for it waits, and each statement sees what came before.
+    static std::vector<Inserted> insertUnlessBusy(PgConnection&, const Rows&, Instant deadline);
+    /// The same, again after a deadlock, then row by row.
+    static std::vector<Inserted> insertUnlessBusyPatiently(PgConnection&, const Rows&, Instant deadline);
+    static std::vector<std::optional<Replay>> replaysOf(PgConnection&, std::span<const IdempotencyKey>,
+                                                        Micros now, Instant deadline);
 
     PgSessions& _sessions;
 };

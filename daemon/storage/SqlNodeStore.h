@@ -19,6 +19,9 @@ public:
     bool setDraining(const std::string& nodeId, bool draining) override;
     std::vector<Node> listNodes() override;
     void appendAudit(const std::vector<AuditRecord>&) override;
+    Page<AuditEntry> listAudit(const AuditFilter&) override;
+    bool pruneAudit(Micros before, int atMost) override;
+    SetupChange replaceSetupToken(const std::string& hash, const std::string& nodeName, Micros now) override;
     void ping(Instant deadline) override { _ping(deadline); }
 
 private:

@@ -15,7 +15,8 @@ const std::string kSelectRun =
     "SELECT CAST(r.id AS varchar(36)), CAST(r.job_id AS varchar(36)), j.name, r.status, r.\"trigger\", "
     "r.triggered_by, "
     "r.principal_id, CAST(r.attempt AS text), CAST(r.lease_epoch AS text), CAST(r.revision AS text), "
-    "CAST(r.parameters AS text), r.node_id, r.sandbox, CAST(r.queued_at AS text), CAST(r.started_at AS "
+    "CAST(r.parameters AS text), r.node_id, r.sandbox, CAST(coalesce(r.first_queued_at, r.queued_at) AS "
+    "text), CAST(r.started_at AS "
     "text), "
     "CAST(r.completed_at AS text), CAST(r.duration_ms AS text), CAST(r.exit_code AS text), CAST(r.signal AS "
     "text), "
@@ -154,6 +155,16 @@ std::optional<Run> SqlRunReads::findRun(const std::string& id) {
         readTimeline(session, *run);
     });
     return run;
+}
+
+std::string describeEnd(const RunOutcome& outcome) {
+    if (!outcome.errorDetails.empty()) return outcome.errorDetails;
+    if (outcome.signal) return "signal " + std::to_string(*outcome.signal);
+    return outcome.exitCode ? "exit code " + std::to_string(*outcome.exitCode) : "";
+}
+
+std::string describeRetry(const RunOutcome& outcome, std::chrono::milliseconds delay) {
+    return "attempt " + std::to_string(outcome.attempt + 1) + " in " + std::to_string(delay.count()) + " ms";
 }
 
 Environment environmentFromJson(const std::string& json) {

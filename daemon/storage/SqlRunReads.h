@@ -18,6 +18,10 @@ private:
     SqlSource& _source;
 };
 
+/// How an attempt ended, for its event: the error, else signal or exit code.
+std::string describeEnd(const RunOutcome& outcome);
+/// "attempt 2 in 750 ms"
+std::string describeRetry(const RunOutcome& outcome, std::chrono::milliseconds delay);
 /// runs.parameters as an environment; what is not a JSON object of strings reads as empty.
 Environment environmentFromJson(const std::string& json);
 /// job_revisions.tests: [{"testId", "title", "type", "script", "plain"}]. Unreadable text gives no tests: the

@@ -15,21 +15,27 @@ namespace {
     " SELECT (SELECT min(r.job_id) FROM runs r WHERE r.status = 'queued' AND r.job_id > w.job_id) FROM "     \
     "waiting w"                                                                                              \
     " WHERE w.job_id IS NOT NULL) "
+// A retried run waits until its time has come.
+#define USHER_NOW "(CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER))"
+#define USHER_DUE "(r.first_queued_at IS NULL OR r.queued_at <= " USHER_NOW ")"
 #define USHER_FREE                                                                                           \
     "j.max_concurrency - (SELECT count(*) FROM runs x WHERE x.job_id = j.id AND x.status = 'running')"
 
 constexpr char kCandidates[] = USHER_WAITING
-    "SELECT j.id, (SELECT r.priority FROM runs r WHERE r.job_id = j.id AND r.status = 'queued' "
-    "ORDER BY r.queued_at, r.id LIMIT 1) AS head FROM waiting w CROSS JOIN jobs j ON j.id = w.job_id "
+    "SELECT j.id, (SELECT r.priority FROM runs r WHERE r.job_id = j.id AND r.status = 'queued' AND " USHER_DUE
+    " ORDER BY r.queued_at, r.id LIMIT 1) AS head FROM waiting w CROSS JOIN jobs j ON j.id = w.job_id "
     "JOIN job_claims c ON c.job_id = j.id "
-    "WHERE NOT j.paused AND " USHER_FREE " > 0 ORDER BY head DESC, c.last_claim, j.id LIMIT ?";
+    "WHERE NOT j.paused AND head IS NOT NULL AND " USHER_FREE
+    " > 0 ORDER BY head DESC, c.last_claim, j.id LIMIT ?";
 constexpr char kAny[] = USHER_WAITING
-    "SELECT 1 FROM waiting w CROSS JOIN jobs j ON j.id = w.job_id WHERE NOT j.paused AND " USHER_FREE
+    "SELECT 1 FROM waiting w CROSS JOIN jobs j ON j.id = w.job_id WHERE NOT j.paused AND EXISTS (SELECT 1 "
+    "FROM runs r WHERE r.job_id = j.id AND r.status = 'queued' AND " USHER_DUE ") AND " USHER_FREE
     " > 0 LIMIT 1";
 constexpr char kDraining[] = "SELECT 1 FROM nodes WHERE id = ? AND draining";
-constexpr char kHeads[] = "SELECT r.id, r.priority FROM runs r WHERE r.job_id = ?1 AND r.status = 'queued' "
-                          "ORDER BY r.queued_at, r.id "
-                          "LIMIT max(0, min(?2, (SELECT " USHER_FREE " FROM jobs j WHERE j.id = ?1)))";
+constexpr char kHeads[] =
+    "SELECT r.id, r.priority FROM runs r WHERE r.job_id = ?1 AND r.status = 'queued' AND " USHER_DUE
+    " ORDER BY r.queued_at, r.id "
+    "LIMIT max(0, min(?2, (SELECT " USHER_FREE " FROM jobs j WHERE j.id = ?1)))";
 constexpr char kTake[] = "UPDATE runs SET status = 'running', node_id = ?, sandbox = ?, lease_epoch = "
                          "lease_epoch + 1, lease_expires_at = ? "
                          "WHERE id = ? AND status = 'queued'";
@@ -84,6 +90,11 @@ constexpr char kRequeue[] =
     "UPDATE runs SET status = 'queued', attempt = attempt + 1, node_id = NULL, sandbox = NULL, started_at = "
     "NULL, "
     "lease_expires_at = NULL, exit_code = NULL, signal = NULL, error_details = NULL WHERE id = ?";
+constexpr char kRetry[] =
+    "UPDATE runs SET status = 'queued', attempt = attempt + 1, first_queued_at = coalesce(first_queued_at, "
+    "queued_at), queued_at = " USHER_NOW " + ?, node_id = NULL, sandbox = NULL, started_at = NULL, "
+    "lease_expires_at = NULL WHERE id = ? AND status = 'running' AND attempt = ? AND lease_epoch = ? AND "
+    "cancel_requested_at IS NULL";
 constexpr char kEnd[] =
     "UPDATE runs SET status = ?, completed_at = ?, error_details = ?, lease_expires_at = NULL, "
     "duration_ms = (? - started_at) / 1000 WHERE id = ?";
@@ -243,6 +254,24 @@ std::vector<bool> SqliteRunStore::finish(std::span<const RunOutcome> outcomes) {
             addEvent(connection, o.runId, o.completedAt, toText(o.status), *node, o.attempt, o.errorDetails);
             ours[i] = true;
         }
+    });
+    return ours;
+}
+
+bool SqliteRunStore::retry(const RunOutcome& outcome, std::chrono::milliseconds delay) {
+    bool ours = false;
+    _source.write(storageDeadline(), [&](SqliteConnection& connection) {
+        const auto node = holder(connection, outcome.runId, outcome.attempt, outcome.leaseEpoch);
+        ours = node &&
+               connection.statement(kRetry)
+                       .with(Micros{delay.count()} * 1000, outcome.runId, outcome.attempt, outcome.leaseEpoch)
+                       .run() > 0;
+        if (!ours) return;
+        connection.statement(kDropTests).with(outcome.runId).run();
+        const std::string end = describeEnd(outcome), again = describeRetry(outcome, delay);
+        addEvent(connection, outcome.runId, outcome.completedAt, toText(outcome.status), *node,
+                 outcome.attempt, end);
+        addEvent(connection, outcome.runId, SystemClock().now(), "requeued", *node, outcome.attempt, again);
     });
     return ours;
 }

@@ -14,7 +14,7 @@ constexpr char kView[] = "SELECT j.name, j.paused, j.revision, (SELECT count(*) 
                          "l.job_id = j.id), j.queue_limit, "
                          "j.priority, j.on_busy, j.parameters FROM jobs j WHERE j.id = ?";
 constexpr char kReplay[] =
-    "SELECT i.run_id, i.digest, r.queued_at, r.status, r.triggered_by, j.name, "
+    "SELECT i.run_id, i.digest, coalesce(r.first_queued_at, r.queued_at), r.status, r.triggered_by, j.name, "
     "coalesce((SELECT json_array_length(v.tests) FROM job_revisions v WHERE v.job_id = r.job_id AND "
     "v.revision = r.revision), (SELECT count(*) FROM job_tests l WHERE l.job_id = j.id)) "
     "FROM idempotency i JOIN runs r ON r.id = i.run_id JOIN jobs j ON j.id = i.job_id "
@@ -23,6 +23,24 @@ constexpr char kInsert[] = "INSERT INTO runs (id, job_id, \"trigger\", triggered
                            "parameters, priority, queued_at) "
                            "SELECT ?1, id, ?2, ?3, ?4, revision, ?5, ?6, ?7 FROM jobs WHERE id = ?8 AND "
                            "revision = ?9 AND NOT paused";
+// The job's other policies. A run that waits for its second attempt is not joined: it may wait for long.
+constexpr char kInsertUnlessBusy[] =
+    "INSERT INTO runs (id, job_id, \"trigger\", triggered_by, principal_id, revision, parameters, priority, "
+    "queued_at) SELECT ?1, j.id, ?2, ?3, ?4, j.revision, ?5, ?6, ?7 FROM jobs j WHERE j.id = ?8 AND "
+    "j.revision = ?9 AND NOT j.paused AND CASE j.on_busy "
+    "WHEN 'refuse' THEN (SELECT count(*) FROM runs r WHERE r.job_id = j.id AND r.status = 'queued') + "
+    "(SELECT count(*) FROM runs r WHERE r.job_id = j.id AND r.status = 'running') < j.max_concurrency "
+    "WHEN 'coalesce' THEN NOT EXISTS (SELECT 1 FROM runs r WHERE r.job_id = j.id AND r.status = 'queued' AND "
+    "r.attempt = 1 AND r.revision = j.revision AND r.parameters = ?5) ELSE 1 END";
+constexpr char kQueuedAlready[] =
+    "SELECT r.id, r.queued_at, r.triggered_by, j.name, (SELECT count(*) FROM job_tests l WHERE l.job_id = "
+    "j.id) FROM jobs j JOIN runs r ON r.job_id = j.id AND r.status = 'queued' AND r.attempt = 1 AND "
+    "r.revision = j.revision WHERE j.id = ? AND j.revision = ? AND NOT j.paused AND r.parameters = ? "
+    "ORDER BY r.queued_at, r.id LIMIT 1";
+constexpr char kIsBusy[] =
+    "SELECT (SELECT count(*) FROM runs r WHERE r.job_id = j.id AND r.status = 'queued') + "
+    "(SELECT count(*) FROM runs r WHERE r.job_id = j.id AND r.status = 'running') >= j.max_concurrency "
+    "FROM jobs j WHERE j.id = ? AND j.revision = ? AND NOT j.paused";
 constexpr char kKnowsRevision[] = "SELECT 1 FROM job_revisions WHERE job_id = ? AND revision = ?";
 constexpr char kKeepRevision[] =
     "INSERT INTO job_revisions (job_id, revision, tests) SELECT j.id, j.revision, "
@@ -49,6 +67,28 @@ std::optional<Replay> readReplay(SqliteConnection& connection, const Idempotency
                   statement.text(4),
                   statement.text(5),
                   static_cast<int>(statement.integer(6))};
+}
+
+void takeKey(SqliteConnection& connection, const NewRun& run, const std::string& runId) {
+    const IdempotencyKey& key = *run.idempotency;
+    connection.statement(kTakeKey)
+        .with(key.jobId, key.principalId, key.key, key.digest, runId, run.queuedAt + kKeyLife)
+        .run();
+}
+
+/// Of a row that its job's policy may have kept out.
+Inserted whyNotInserted(SqliteConnection& connection, const NewRun& run) {
+    if (run.onBusy == OnBusy::coalesce) {
+        SqliteStatement row = connection.statement(kQueuedAlready);
+        if (row.with(run.jobId, run.revision, run.parametersJson).step())
+            return {Inserted::Kind::coalesced,
+                    {row.text(0), "", row.integer(1), RunStatus::queued, row.text(2), row.text(3),
+                     static_cast<int>(row.integer(4))}};
+    }
+    SqliteStatement row = connection.statement(kIsBusy);
+    if (!row.with(run.jobId, run.revision).step()) return {Inserted::Kind::revisionMoved, {}};
+    const bool refused = run.onBusy == OnBusy::refuse && row.integer(0) != 0;
+    return {refused ? Inserted::Kind::busy : Inserted::Kind::full, {}};
 }
 
 } // namespace
@@ -98,17 +138,19 @@ Inserted SqliteTriggerStore::insertOne(SqliteConnection& connection, const NewRu
         if (auto replay = readReplay(connection, *key, run.queuedAt))
             return {Inserted::Kind::replay, *replay};
     }
-    const int inserted = connection.statement(kInsert)
-                             .with(run.runId, run.trigger, run.triggeredBy, run.principalId,
-                                   run.parametersJson, run.priority, run.queuedAt, run.jobId, run.revision)
-                             .run();
-    if (inserted == 0) return {Inserted::Kind::revisionMoved, {}};
+    const bool always = run.onBusy == OnBusy::queue;
+    SqliteStatement insert = connection.statement(always ? kInsert : kInsertUnlessBusy);
+    insert.with(run.runId, run.trigger, run.triggeredBy, run.principalId, run.parametersJson, run.priority,
+                run.queuedAt, run.jobId, run.revision);
+    if ((!always && run.queueFull) || insert.run() == 0) {
+        if (always) return {Inserted::Kind::revisionMoved, {}};
+        Inserted busy = whyNotInserted(connection, run);
+        if (key && busy.kind == Inserted::Kind::coalesced) takeKey(connection, run, busy.replay.runId);
+        return busy;
+    }
     if (!connection.statement(kKnowsRevision).with(run.jobId, run.revision).step())
         connection.statement(kKeepRevision).with(run.jobId, run.revision).run();
-    if (key)
-        connection.statement(kTakeKey)
-            .with(key->jobId, key->principalId, key->key, key->digest, run.runId, run.queuedAt + kKeyLife)
-            .run();
+    if (key) takeKey(connection, run, run.runId);
     return {Inserted::Kind::inserted, {}};
 }
 

@@ -22,6 +22,8 @@ class StoreContractRuns : public StoreFixture {
     CPPUNIT_TEST(fourClaimersNeverExceedAJobsLimit);
     CPPUNIT_TEST(aRunGoesItsWay);
     CPPUNIT_TEST(aLateWriterChangesNothing);
+    CPPUNIT_TEST(aRetryWaitsBehindTheOthers);
+    CPPUNIT_TEST(aRetryIsGuarded);
     CPPUNIT_TEST(finishAnswersEachRow);
     CPPUNIT_TEST(aLostRunIsRequeuedOrLostByPolicy);
     CPPUNIT_TEST(cancellingEndsQueuedRunsAndAsksRunningOnes);
@@ -229,6 +231,58 @@ class StoreContractRuns : public StoreFixture {
         CPPUNIT_ASSERT(jobs().findJob(job.id)->lastRunAt.has_value());
         CPPUNIT_ASSERT_EQUAL(job.revision, jobs().findJob(job.id)->revision);
         CPPUNIT_ASSERT(!runs().findRun(createUuid()));
+    }
+
+    void aRetryWaitsBehindTheOthers() {
+        const Job job = newJobWithTests(1);
+        const std::string id = queue(job);
+        const Micros queuedAt = runs().findRun(id)->queuedAt;
+        RunOutcome failed = outcomeOf(claim().at(0), RunStatus::failed);
+        failed.exitCode = 3;
+        CPPUNIT_ASSERT(runs().retry(failed, std::chrono::hours(1)));
+        CPPUNIT_ASSERT(!runs().anyClaimable());
+        CPPUNIT_ASSERT(claim().empty());
+        const std::string next = queue(job); // triggered later, and due
+        CPPUNIT_ASSERT(runs().anyClaimable());
+        const ClaimedRun other = claim().at(0);
+        CPPUNIT_ASSERT_EQUAL(next, other.runId);
+        const RunOutcome end = outcomeOf(other);
+        runs().finish(std::span(&end, 1));
+        auto found = runs().findRun(id);
+        CPPUNIT_ASSERT(found->status == RunStatus::queued);
+        CPPUNIT_ASSERT_EQUAL(2, found->attempt);
+        CPPUNIT_ASSERT_EQUAL(queuedAt, found->queuedAt); // as it was triggered
+        CPPUNIT_ASSERT(!found->startedAt && found->tests.at(0).status == TestStatus::pending);
+        sql().run("UPDATE runs SET queued_at = " + std::to_string(now() - 1) + " WHERE first_queued_at > 0");
+        const ClaimedRun again = claim().at(0);
+        CPPUNIT_ASSERT_EQUAL(2, again.attempt);
+        const RunOutcome passed = outcomeOf(again);
+        CPPUNIT_ASSERT(runs().finish(std::span(&passed, 1)).at(0));
+        found = runs().findRun(id);
+        std::string timeline;
+        for (const RunEvent& event : found->timeline)
+            timeline += event.type + std::to_string(event.attempt) + " ";
+        CPPUNIT_ASSERT_EQUAL(std::string("queued1 claimed1 failed1 requeued1 claimed2 passed2 "), timeline);
+        CPPUNIT_ASSERT_EQUAL(std::string("exit code 3"), found->timeline[2].detail);
+    }
+
+    void aRetryIsGuarded() {
+        const Job job = newJobWithTests(1);
+        const std::string id = queue(job);
+        const RunOutcome failed = outcomeOf(claim().at(0), RunStatus::failed);
+        RunOutcome wrongEpoch = failed, wrongAttempt = failed;
+        wrongEpoch.leaseEpoch -= 1;
+        wrongAttempt.attempt += 1;
+        CPPUNIT_ASSERT(!runs().retry(wrongEpoch, std::chrono::milliseconds(0)));
+        CPPUNIT_ASSERT(!runs().retry(wrongAttempt, std::chrono::milliseconds(0)));
+        CPPUNIT_ASSERT(runs().retry(failed, std::chrono::milliseconds(0)));
+        CPPUNIT_ASSERT(!runs().retry(failed, std::chrono::milliseconds(0)));
+        CPPUNIT_ASSERT(!runs().finish(std::span(&failed, 1)).at(0));
+        const RunOutcome second = outcomeOf(claim().at(0), RunStatus::failed);
+        CPPUNIT_ASSERT(runs().requestCancel(id, "user:1", now()) == RunStore::Cancel::requested);
+        CPPUNIT_ASSERT(!runs().retry(second, std::chrono::milliseconds(0))); // nobody wants it any more
+        CPPUNIT_ASSERT(runs().finish(std::span(&second, 1)).at(0));
+        CPPUNIT_ASSERT_EQUAL(2, runs().findRun(id)->attempt);
     }
 
     void aLateWriterChangesNothing() {

@@ -2,6 +2,7 @@
 // configuration and starts the worker again when it dies; the worker (Launcher.h) is the daemon's user with
 // setuid, setgid and kill.
 #include "base/IniFile.h"
+#include "base/ServiceManager.h"
 #include "base/Text.h"
 #include "exec/Credentials.h"
 #include "exec/RunFolder.h"
@@ -54,10 +55,10 @@ bool parse(int argc, char** argv, Arguments& arguments) {
            (arguments.connection >= 0) == arguments.socket.empty();
 }
 
-/// As root, only root may have written what decides about uids and commands.
+/// Only root may have written what decides about uids and commands.
 std::string whyNotTrusted(const std::string& path) {
     struct stat st {};
-    if (::geteuid() != 0 || ::stat(path.c_str(), &st) != 0) return {};
+    if (::stat(path.c_str(), &st) != 0) return {};
     if (st.st_uid == 0 && !(st.st_mode & (S_IWGRP | S_IWOTH))) return {};
     return path + " must belong to root and be writable by nobody else: chown root " + path +
            "; chmod go-w " + path;
@@ -67,7 +68,8 @@ void readConfig(const Arguments& arguments, LauncherFacts& facts) {
     IniFile file;
     std::vector<std::string> problems;
     if (!arguments.config.empty()) {
-        if (std::string why = whyNotTrusted(arguments.config); !why.empty()) problems.push_back(why);
+        if (facts.privileged)
+            if (std::string why = whyNotTrusted(arguments.config); !why.empty()) problems.push_back(why);
         file.readWithDropIns(arguments.config);
         for (const IniProblem& problem : file.problems()) problems.push_back(problem.text());
     }
@@ -115,8 +117,9 @@ int main(int argc, char** argv) {
     ::umask(077);
     ::signal(SIGPIPE, SIG_IGN);
     LauncherFacts facts;
-    facts.privileged =
-        ::geteuid() == 0 && (permittedCapabilities() & kLauncherCapabilities) == kLauncherCapabilities;
+    // As root, or as the daemon's user with just these (AmbientCapabilities= of the unit).
+    facts.privileged = (permittedCapabilities() & kLauncherCapabilities) == kLauncherCapabilities;
+    ServiceManager manager;
     readConfig(arguments, facts);
     struct stat runs {};
     try {
@@ -152,6 +155,7 @@ int main(int argc, char** argv) {
     sigemptyset(&waited);
     for (int number : {SIGCHLD, SIGTERM, SIGINT}) sigaddset(&waited, number);
     ::sigprocmask(SIG_BLOCK, &waited, nullptr);
+    manager.ready();
     for (int failures = 0;;) {
         auto began = std::chrono::steady_clock::now();
         pid_t worker = ::fork();

@@ -190,7 +190,13 @@ void log(Services& services, const Shared& context) {
             return void(context->refuse(badRequest("offset", "must be a number of bytes")));
         offset = *number;
     }
-    const Run& run = *context->run;
+    Run& run = *context->run;
+    if (auto text = context->queryValue("attempt")) { // an earlier one, of a run that was tried again
+        auto number = parseInteger(*text);
+        if (!number || *number < 1 || *number > run.attempt)
+            return void(context->refuse(badRequest("attempt", "must be an attempt of this run, from 1")));
+        run.attempt = static_cast<int>(*number);
+    }
     if (test && !run.tests.empty() && *test >= static_cast<int>(run.tests.size()))
         return void(context->refuse(notFound("Test", "TEST_NOT_FOUND")));
     send(services, context, logSource(services, run, test), offset,

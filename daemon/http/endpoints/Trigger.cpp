@@ -25,7 +25,8 @@ Reply accepted(const TriggeredRun& run, const Fields& fields) {
             R"(","jobName":)" + toText(Json(run.jobName)) + R"(,"runId":")" + run.runId +
             R"(","status":"queued","position":)" + std::to_string(std::max<std::int64_t>(1, run.position)) +
             R"(,"testCount":)" + std::to_string(run.testCount) + R"(,"triggeredBy":)" +
-            toText(Json(run.triggeredBy)) + R"(,"triggeredAt":")" + formatTime(run.triggeredAt) + "\"}}";
+            toText(Json(run.triggeredBy)) + R"(,"triggeredAt":")" + formatTime(run.triggeredAt) + '"' +
+            (run.coalesced ? R"(,"coalesced":true)" : "") + "}}";
     Reply reply{202,
                 {{"Content-Type", "application/json"}, {"Location", "/api/runs/" + run.runId}},
                 std::move(body),
@@ -64,7 +65,7 @@ void finish(Services& services, const std::shared_ptr<Exchange>& exchange,
             const std::shared_ptr<const AuthRequest>& question, const TriggerAnswer& answer,
             std::int64_t wait) {
     if (const auto* run = std::get_if<TriggeredRun>(&answer.result)) {
-        services.metrics.countTrigger(run->replayed ? "replayed" : "accepted");
+        services.metrics.countTrigger(run->coalesced ? "coalesced" : run->replayed ? "replayed" : "accepted");
         if (wait == 0) {
             exchange->reply(accepted(*run, answer.fields));
             return;
@@ -80,14 +81,20 @@ void finish(Services& services, const std::shared_ptr<Exchange>& exchange,
                          answer.auditMessage);
 }
 
+/// Refused before anybody looked at a credential.
+void refuseUnasked(Services& services, const std::shared_ptr<Context>& context, const Refusal& refusal) {
+    services.metrics.countTrigger(refusal.code);
+    auto id = parseUuid(context->param("id"));
+    auto question = services.gate.question(context->request(), "job.trigger", id.value_or(""));
+    services.gate.refuse(context->exchange, *question, toReply(refusal, context->request().id), refusal,
+                         false, "", "");
+}
+
 void trigger(Services& services, const std::shared_ptr<Context>& context) {
     const HttpRequest& request = context->request();
-    if (auto refusal = wrongContentType(request)) {
-        context->refuse(*refusal);
-        return;
-    }
-    auto id = jobIdOf(*context);
-    if (!id) return;
+    if (auto refusal = wrongContentType(request)) return refuseUnasked(services, context, *refusal);
+    auto id = parseUuid(context->param("id"));
+    if (!id) return refuseUnasked(services, context, invalidJobId());
     std::int64_t wait = 0;
     if (auto text = context->queryValue("wait")) wait = parseInteger(*text).value_or(-1);
     TriggerRequest trigger;

@@ -6,6 +6,7 @@ std::span<const Migration> postgresMigrations() {
     static const Migration steps[] = {
         {1, "initial", kInitialPostgres},
         {10, "node lease", kNodeLeasePostgres, true},
+        {20, "run retries", kRunRetriesPostgres},
     };
     return steps;
 }
@@ -14,6 +15,7 @@ std::span<const Migration> sqliteMigrations() {
     static const Migration steps[] = {
         {1, "initial", kInitialSqlite},
         {10, "node lease", kNodeLeaseSqlite, true},
+        {20, "run retries", kRunRetriesSqlite},
     };
     return steps;
 }

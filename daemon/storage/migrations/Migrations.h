@@ -17,5 +17,7 @@ extern const char* const kInitialPostgres;
 extern const char* const kInitialSqlite;
 extern const char* const kNodeLeasePostgres;
 extern const char* const kNodeLeaseSqlite;
+extern const char* const kRunRetriesPostgres;
+extern const char* const kRunRetriesSqlite;
 
 } // namespace usher
