@@ -7,8 +7,8 @@ class Proxy:
     """Listens on (host, a free port), passes everything on to `target`.
 
     `judge(connection, to_server, data)` sees each piece before it goes on and says what to do: "pass", "cut" (the piece
-    is dropped, both sides are closed), "cut-after" (the piece goes on, then both sides are closed). `connection` is a
-    dictionary of its own for each connection."""
+    is dropped, both sides are closed), "cut-after" (the piece goes on, then both sides are closed), or a number: so many
+    bytes go on before both sides are closed. `connection` is a dictionary of its own for each connection."""
 
     def __init__(self, target, host="127.0.0.1", judge=None):
         self.target, self.judge, self.cuts = target, judge, 0
@@ -38,7 +38,7 @@ class Proxy:
             while data := source.recv(1 << 16):
                 verdict = self.judge(state, to_server, data) if self.judge else "pass"
                 if verdict != "cut":
-                    sink.sendall(data)
+                    sink.sendall(data[:verdict] if isinstance(verdict, int) else data)
                 if verdict != "pass":
                     self.cuts += 1
                     break

@@ -2,11 +2,14 @@
 """Three nodes on one PostgreSQL, each in a network namespace of its own. One is killed with all that it started, one is
 cut off, one is frozen: their runs are taken over within 30 s or marked lost, by policy, and no two nodes run the same
 attempt. Every test writes down where and when it lives; that, not a daemon's word, is judged."""
+import http.client
+import json
 import os
 import random
 import secrets
 import signal
 import subprocess
+import threading
 import time
 from urllib.parse import urlparse
 
@@ -96,6 +99,22 @@ class Cluster:
         return {row[0]: (row[1], int(row[2]), row[3])
                 for row in self.nodes[0].sql("SELECT id, status, attempt, coalesce(node_id, '') FROM runs")}
 
+    def timeline(self, run):
+        """What happened to a run, in seconds since its first event, with the nodes' numbers."""
+        rows = self.nodes[0].sql(f"SELECT at, type, node_id, attempt FROM run_events WHERE run_id = '{run}' ORDER BY id")
+        names = {node: f"node {number}" for number, node in enumerate(self.ids)}
+        return ", ".join(f"{(int(at) - int(rows[0][0])) / 1e6:.1f} s {kind} (attempt {attempt}"
+                         f"{', ' + names[node] if node in names else ''})" for at, kind, node, attempt in rows)
+
+    def await_beats(self, seconds=20):
+        """Until every node beats again."""
+        def beats():
+            return dict(self.nodes[0].sql("SELECT id, beats FROM nodes"))
+        before, until = beats(), time.monotonic() + seconds
+        while not all(count != before[node] for node, count in beats().items()):
+            expect(time.monotonic() < until, f"a node does not beat: {before} and now {beats()}")
+            time.sleep(0.2)
+
     def close(self):
         for node in reversed(self.nodes):
             node.__exit__(None)
@@ -120,14 +139,19 @@ def strike(cluster, jobs, kinds, told, number):
     """Faults on some nodes at once, with runs on all; waits until the others have taken over; heals. The times."""
     shared, state = cluster.shared, {}
     (cluster.shared / "release").unlink(missing_ok=True)
+    cluster.await_beats()
     fresh = {}
-    for node in cluster.nodes:
+    for index, node in enumerate(cluster.nodes):
         client = Client(node.port, host=node.host)
-        for kind, (job, key) in jobs.items():
-            for _ in range(2):
+        for more in range(10):
+            for kind, (job, key) in jobs.items():
                 made = node.trigger(client, job, key, secrets.token_hex(8))
                 expect(made.status == 202, f"{made}\n{node.log_tail()}")
                 fresh[made.run()] = kind
+            time.sleep(0.2)
+            # Who claims first has it; each node must have some.
+            if more >= 1 and cluster.ids[index] in [state[2] for run, state in cluster.state().items() if run in fresh]:
+                break
         client.close()
     until = time.monotonic() + 30
     while True:
@@ -204,6 +228,10 @@ def strike(cluster, jobs, kinds, told, number):
         for (_, [earlier]), (_, [later]) in zip(attempts, attempts[1:]):
             expect(earlier[0] != later[0] and earlier[2] < later[1],
                    f"round {number}: {run}: attempt 1 on {earlier} and attempt 2 on {later} at one time")
+    if number == 0:
+        for fault in kinds.values():
+            run = next(r for r, i in victims.items() if kinds[i] == fault and fresh[r] == "rerun")
+            print(f"timeline, {fault}: " + cluster.timeline(run), flush=True)
     # Any node serves every run's output.
     client = Client(witness.port, host=witness.host)
     for run in fresh:
@@ -213,6 +241,85 @@ def strike(cluster, jobs, kinds, told, number):
     client.close()
     told.extend(fresh)
     return times
+
+
+def events_of(node, run, seconds=30):
+    """(type, data) of the run's events as this node streams them, to the end."""
+    client = http.client.HTTPConnection(node.host, node.port, timeout=seconds)
+    client.request("GET", f"/api/runs/{run}/events", headers={"Authorization": "Bearer " + node.admin_token})
+    answer, found, kind = client.getresponse(), [], ""
+    expect(answer.status == 200, f"events: {answer.status}")
+    until = time.monotonic() + seconds
+    while not found or found[-1][0] != "end":
+        expect(time.monotonic() < until, f"events do not end: {found}")
+        line = answer.readline().decode().rstrip("\n")
+        expect(line or not answer.isclosed(), f"the stream was cut: {found}")
+        if line.startswith("event: "):
+            kind = line[7:]
+        elif line.startswith("data: "):
+            found.append((kind, json.loads(line[6:])))
+    client.close()
+    return found
+
+
+def served_everywhere(cluster):
+    """One run, seen and cancelled through nodes that do not lead it."""
+    job = cluster.nodes[0].job("echo first; sleep 2; echo second; echo kept > $USHER_ARTIFACTS/a.txt")
+    key = cluster.nodes[0].key(job)[1]
+    client = Client(cluster.nodes[0].port, host=cluster.nodes[0].host)
+    run = cluster.nodes[0].trigger(client, job, key).run()
+    seen, threads = {}, []
+    for node in cluster.nodes:
+        threads.append(threading.Thread(target=lambda n: seen.update({n.host: events_of(n, run)}), args=(node,)))
+        threads[-1].start()
+    for thread in threads:
+        thread.join(40)
+    expect(len(seen) == 3, f"events came to an end on {sorted(seen)} only")
+    for host, events in seen.items():
+        text = "".join(data["text"] for kind, data in events if kind == "log")
+        expect(text == "first\nsecond\n", f"events on {host}: {events}")
+        expect(events == seen[cluster.nodes[0].host], f"other events on {host}: {events}")
+    headers = {"Authorization": "Bearer " + cluster.nodes[0].admin_token}
+    for node in cluster.nodes:
+        one = Client(node.port, host=node.host)
+        listed = one.request("GET", f"/api/runs/{run}/artifacts", headers).json()["artifacts"]
+        expect(len(listed) == 1 and listed[0]["bytes"] == 5, f"artifacts on {node.host}: {listed}")
+        content = one.request("GET", f"/api/runs/{run}/artifacts/{listed[0]['path']}", headers)
+        expect(content.body == b"kept\n", f"artifact on {node.host}: {content}")
+        part = one.request("GET", f"/api/runs/{run}/log", {**headers, "Range": "bytes=6-"})
+        expect(part.status == 206 and part.body == b"second\n", f"range on {node.host}: {part}")
+        one.close()
+        # Nobody without the secret learns anything, and nobody is sent elsewhere.
+        unsigned = Client(8400, host=node.host)
+        refused = unsigned.request("GET", f"/cluster/v1/log?run={run}&attempt=1&test=0&offset=0&max=100")
+        expect(refused.status == 403 and not refused.body, f"unsigned on {node.host}: {refused}")
+        unsigned.close()
+    waiting = cluster.nodes[0].job("sleep 600")
+    waiting_key = cluster.nodes[0].key(waiting)[1]
+    run = cluster.nodes[0].trigger(client, waiting, waiting_key).run()
+    until = time.monotonic() + 15
+    while cluster.state()[run][0] != "running":
+        expect(time.monotonic() < until, "does not run")
+        time.sleep(0.1)
+    other = next(n for i, n in enumerate(cluster.nodes) if cluster.ids[i] != cluster.state()[run][2])
+    begin = time.monotonic()
+    other.call("POST", f"/api/runs/{run}/cancel", {}, wanted=(200, 202))
+    while cluster.state()[run][0] != "cancelled":
+        expect(time.monotonic() - begin < 15, f"not cancelled through another node: {cluster.state()[run]}")
+        time.sleep(0.1)
+    # A drained node claims nothing, whichever node was told.
+    other.call("POST", f"/api/nodes/{cluster.ids[0]}/drain", {})
+    quick = cluster.nodes[0].job("true", maxConcurrency=20)
+    quick_key = cluster.nodes[0].key(quick)[1]
+    drained = [cluster.nodes[0].trigger(client, quick, quick_key).run() for _ in range(10)]
+    cluster.nodes[0].await_idle(20)
+    state = cluster.state()
+    expect(all(state[r][0] == "passed" and state[r][2] != cluster.ids[0] for r in drained),
+           f"node 0 is drained: {[state[r] for r in drained]}")
+    other.call("POST", f"/api/nodes/{cluster.ids[0]}/undrain", {})
+    time.sleep(2)  # it looks every second
+    client.close()
+    return [*drained, run, next(iter(r for r in state if r not in drained and r != run))]
 
 
 def fault(args, database):
@@ -232,7 +339,7 @@ def fault(args, database):
         for kind in ("rerun", "fail"):
             job = cluster.nodes[0].job(script, maxConcurrency=60, onLost=kind)
             jobs[kind] = (job, cluster.nodes[0].key(job)[1])
-        told, slowest = [], {}
+        told, slowest = served_everywhere(cluster), {}
         for number in range(rounds):
             order = random.sample(range(3), 3)
             for kinds in ({order[0]: "killed", order[1]: "cut"}, {order[2]: "frozen"}):
