@@ -106,6 +106,11 @@ void addPluginRoutes(Router& router, const PluginHost& plugins) {
     }
 }
 
+void describePlugins(OpenApiDocument& document, const PluginHost& plugins) {
+    for (const std::string& name : plugins.names())
+        if (const PluginRoutes* routes = plugins.routesOf(name)) document.addPaths(routes->openapiPaths());
+}
+
 std::vector<Metrics::Sample> samplesOf(const PluginHost& plugins, const Health& health,
                                        const AuditLog& audit) {
     std::vector<Metrics::Sample> samples;

@@ -2,6 +2,7 @@
 
 #include "app/AuthChain.h"
 #include "config/Config.h"
+#include "http/OpenApiDocument.h"
 #include "http/Router.h"
 #include "observe/AuditLog.h"
 #include "observe/Health.h"
@@ -38,6 +39,8 @@ std::vector<std::string> problemsOfPlugins(const Config& config);
 AuthChain makeChain(const std::string& name, const ChainConfig& config, const PluginHost& plugins);
 /// The endpoints that plugins serve become routes like any other: the chain of their action is asked first.
 void addPluginRoutes(Router& router, const PluginHost& plugins);
+/// Adds what the plugins say of their routes.
+void describePlugins(OpenApiDocument& document, const PluginHost& plugins);
 /// What /metrics asks for when somebody looks.
 std::vector<Metrics::Sample> samplesOf(const PluginHost& plugins, const Health& health,
                                        const AuditLog& audit);

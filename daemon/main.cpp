@@ -1,6 +1,8 @@
 // The composition root: the only file that names every concrete class. Parts are made in order and go in
 // reverse.
+#include "PluginPages.h"
 #include "PluginWiring.h"
+#include "SetupTokenCommand.h"
 #include "StateFolder.h"
 #include "app/AuthChain.h"
 #include "app/GuessThrottle.h"
@@ -18,6 +20,7 @@
 #include "http/Listener.h"
 #include "http/Router.h"
 #include "http/endpoints/Endpoints.h"
+#include "http/endpoints/Explain.h"
 #include "observe/AuditLog.h"
 #include "observe/Health.h"
 #include "observe/Metrics.h"
@@ -50,6 +53,9 @@ constexpr const char* kUsage = R"(usherd: runs jobs for whoever a plugin lets in
   usherd --config FILE --check-config
                                 name every mistake in the configuration, start nothing
   usherd --config FILE migrate  show and apply the database's pending migrations, then end
+  usherd --config FILE setup-token
+                                while there are no users: make a new one-time token for the first
+                                admin, for the old one is lost
   usherd --version | --help
 
 Without --config: /etc/usher/usherd.conf. SIGTERM ends it (runs go on by themselves and are
@@ -58,7 +64,7 @@ found again), SIGHUP reads the TLS certificate and the plugins' configuration ag
 
 struct Arguments {
     std::string config = "/etc/usher/usherd.conf";
-    std::string command; ///< run, check-config, migrate
+    std::string command; ///< run, check-config, migrate, setup-token
 };
 
 std::optional<Arguments> parseArguments(int argc, char** argv) {
@@ -72,7 +78,7 @@ std::optional<Arguments> parseArguments(int argc, char** argv) {
             arguments.config = word.substr(9);
         else if (word == "--check-config" || word == "check-config")
             arguments.command = "check-config";
-        else if (word == "migrate" || word == "--version" || word == "--help")
+        else if (word == "migrate" || word == "setup-token" || word == "--version" || word == "--help")
             arguments.command = word;
         else {
             std::cerr << "usherd: unknown argument " << oneLine(word, 80) << "; see usherd --help\n";
@@ -95,6 +101,16 @@ bool otherNodesAlive(const std::vector<Node>& nodes, const std::string& self, Mi
     for (const Node& node : nodes)
         if (node.id != self && now - node.heartbeatAt < 60'000'000) return true;
     return false;
+}
+
+std::string passwordOf(const Config& config) {
+    if (config.databasePasswordFile.empty()) return "";
+    return std::string(trim(readFile(config.databasePasswordFile, 4096).value_or("")));
+}
+
+std::string hostName() {
+    char name[256] = "";
+    return ::gethostname(name, sizeof name - 1) == 0 ? name : "unknown";
 }
 
 void applyMigrations(Migrator& migrator, Poco::Logger& logger) {
@@ -134,9 +150,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
     (config.launcherIsSocket ? exec.launcherSocket : exec.launcherPath) = config.launcher;
     exec.leaderPath = config.leader;
     exec.sandbox = config.sandbox;
-    std::string password;
-    if (!config.databasePasswordFile.empty())
-        password = std::string(trim(readFile(config.databasePasswordFile, 4096).value_or("")));
+    const std::string password = passwordOf(config);
     if (!config.launcherIsSocket) exec.launcher = startLauncher(exec);
     dropPrivileges(config.stateDir);
     prctl(PR_SET_DUMPABLE, 0); // secrets never reach a core
@@ -149,7 +163,8 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
 
     auto database = Database::open({config.databaseUrl, password, 8});
     applyMigrations(database->migrator(), logger);
-    AuditLog audit(database->nodes(), clock, Poco::Logger::get("audit"));
+    AuditLog audit(database->nodes(), clock, Poco::Logger::get("audit"),
+                   std::chrono::hours(24) * config.auditKeepDays);
     PluginServices pluginServices(audit, database->turn());
     PluginHost plugins(pluginServices);
     for (const PluginSection& section : config.plugins) plugins.add(settingsOf(config, section, password));
@@ -169,10 +184,8 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
     TriggerJob triggers(trigger, database->triggers(), gauge, clock, Poco::Logger::get("trigger"),
                         [&scheduler] { scheduler.wake(); });
 
-    char host[256] = "";
-    gethostname(host, sizeof host - 1);
     std::string boot(trim(readFile("/proc/sys/kernel/random/boot_id", 100).value_or("")));
-    database->nodes().registerNode({nodeId, host, boot, "", clock.now(), clock.now(), false});
+    database->nodes().registerNode({nodeId, hostName(), boot, "", clock.now(), clock.now(), false});
 
     Health health;
     health.add("database", [&, beats = 0]() mutable -> std::string {
@@ -231,9 +244,17 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
     addRunLogRoutes(router, services);
     addRunEventRoutes(router, services);
     addArtifactRoutes(router, services);
+    addAuditRoutes(router, services);
     addOperationRoutes(router, services);
     addMetricsRoute(router, services);
+    addExplainRoute(router, services, {trigger, runs, manage});
+    addPluginListRoute(router, plugins, config);
     addPluginRoutes(router, plugins);
+    OpenApiDocument description;
+    describePlugins(description, plugins);
+    addOpenApiRoute(router, description);
+    for (const std::string& line : description.differencesTo(router.listRoutes()))
+        Poco::Logger::get("http").warning("openapi.json: " + line);
 
     ListenerSettings listening;
     listening.address = config.address;
@@ -280,6 +301,43 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
     return 0;
 }
 
+/// Shows what is pending and applies it: the daemon's own steps, then each plugin's, which it takes when it
+/// starts.
+int migrate(const Config& config) {
+    StateFolder::create(config.stateDir);
+    const std::string password = passwordOf(config);
+    dropPrivileges(config.stateDir); // what is made here belongs to the daemon's user
+    setUpLogging("information");
+    Poco::Logger& logger = Poco::Logger::get("usherd");
+    auto database = Database::open({config.databaseUrl, password, 4});
+    for (const auto& step : database->migrator().pending())
+        std::cout << "daemon " << step.version << " " << step.name << ": pending" << std::endl;
+    applyMigrations(database->migrator(), logger);
+    std::cout << "daemon: up to date" << std::endl;
+    SystemClock clock;
+    AuditLog audit(database->nodes(), clock, Poco::Logger::get("audit"));
+    PluginServices services(audit, database->turn());
+    PluginHost plugins(services);
+    for (const PluginSection& section : config.plugins) plugins.add(settingsOf(config, section, password));
+    plugins.start();
+    for (const std::string& name : plugins.names()) std::cout << name << ": up to date" << std::endl;
+    if (!plugins.stop()) _exit(0); // threads of a plugin still run
+    return 0;
+}
+
+int newSetupToken(const Config& config) {
+    StateFolder::create(config.stateDir);
+    const std::string password = passwordOf(config);
+    dropPrivileges(config.stateDir);
+    auto database = Database::open({config.databaseUrl, password, 4});
+    if (!database->migrator().pending().empty())
+        throw std::runtime_error(
+            "the database is not prepared yet: start usherd once, it makes the token itself");
+    std::cout << "a new setup token is in " << replaceSetupToken(config, database->nodes(), hostName())
+              << "\n";
+    return 0;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -311,17 +369,8 @@ int main(int argc, char** argv) {
             std::cout << result.config.file << ": good\n";
             return 0;
         }
-        if (arguments->command == "migrate") {
-            setUpLogging("information");
-            StateFolder::create(result.config.stateDir);
-            std::string password;
-            if (!result.config.databasePasswordFile.empty())
-                password = std::string(trim(readFile(result.config.databasePasswordFile, 4096).value_or("")));
-            auto database = Database::open({result.config.databaseUrl, password, 4});
-            applyMigrations(database->migrator(), Poco::Logger::get("usherd"));
-            std::cout << "the database is up to date\n";
-            return 0;
-        }
+        if (arguments->command == "migrate") return migrate(result.config);
+        if (arguments->command == "setup-token") return newSetupToken(result.config);
         return run(std::move(result.config), defaults, signals);
     } catch (const std::exception& error) {
         std::cerr << "usherd: " << oneLine(error.what(), 1000) << "\n";

@@ -13,6 +13,35 @@ struct AuthChain::Walk {
     std::optional<Verdict> abstention; ///< the first that gave a code
 };
 
+/// One question about the chain itself.
+struct AuthChain::Inquiry {
+    std::shared_ptr<const AuthRequest> request;
+    Explained done;
+    std::size_t next = 0;
+    Explanation explanation;
+    std::optional<Verdict> abstention; ///< the first that gave a code
+    bool allowed = false;
+    bool over = false; ///< nobody else is asked
+};
+
+namespace {
+
+/// All abstained: the words of the first who gave any.
+Verdict nobodyAllowed(std::optional<Verdict> abstention) {
+    Verdict refusal;
+    if (abstention) refusal = std::move(*abstention);
+    refusal.decision = Decision::deny;
+    if (refusal.httpStatus == 0) refusal.httpStatus = 401;
+    if (refusal.code.empty()) {
+        refusal.code = "UNAUTHORIZED";
+        refusal.title = "Unauthorized";
+        refusal.message = "Sign in, or send a credential that this server knows.";
+    }
+    return refusal;
+}
+
+} // namespace
+
 AuthChain::AuthChain(std::string name, Mode mode, std::vector<Authenticator*> members)
     : _name(std::move(name)), _mode(mode), _members(std::move(members)) {}
 
@@ -26,16 +55,7 @@ void AuthChain::check(std::shared_ptr<const AuthRequest> request, Done done) {
 void AuthChain::ask(std::shared_ptr<Walk> walk) const {
     if (walk->next == _members.size()) {
         if (_mode == Mode::all && walk->allowed) return walk->done(std::move(walk->answer));
-        Verdict refusal;
-        if (walk->abstention) refusal = std::move(*walk->abstention);
-        refusal.decision = Decision::deny;
-        if (refusal.httpStatus == 0) refusal.httpStatus = 401;
-        if (refusal.code.empty()) {
-            refusal.code = "UNAUTHORIZED";
-            refusal.title = "Unauthorized";
-            refusal.message = "Sign in, or send a credential that this server knows.";
-        }
-        return walk->done({std::move(refusal), {}});
+        return walk->done({nobodyAllowed(std::move(walk->abstention)), {}});
     }
     Authenticator* member = _members[walk->next++];
     member->check(walk->request, [this, walk](Answer answer) {
@@ -69,6 +89,66 @@ void AuthChain::ask(std::shared_ptr<Walk> walk) const {
             walk->answer = {}; // gives back what earlier members charged
             return walk->done(std::move(answer));
         }
+    });
+}
+
+std::vector<std::string> AuthChain::memberNames() const {
+    std::vector<std::string> names;
+    for (const Authenticator* member : _members) names.push_back(member->name());
+    return names;
+}
+
+void AuthChain::explain(std::shared_ptr<const AuthRequest> request, Explained done) const {
+    auto inquiry = std::make_shared<Inquiry>();
+    inquiry->request = std::move(request);
+    inquiry->done = std::move(done);
+    inquire(std::move(inquiry));
+}
+
+void AuthChain::inquire(std::shared_ptr<Inquiry> inquiry) const {
+    Explanation& told = inquiry->explanation;
+    if (inquiry->over || inquiry->next == _members.size()) {
+        while (inquiry->next < _members.size())
+            told.steps.push_back({_members[inquiry->next++]->name(), false, {}});
+        const bool decided =
+            inquiry->allowed || told.outcome.decision == Decision::deny || !told.outcome.code.empty();
+        if (!decided) told.outcome = nobodyAllowed(std::move(inquiry->abstention));
+        return inquiry->done(std::move(told));
+    }
+    Authenticator* member = _members[inquiry->next++];
+    member->check(inquiry->request, [this, inquiry, member](Answer answer) {
+        // The settlements end with `answer`, unsettled: nothing was spent.
+        Explanation& told = inquiry->explanation;
+        Verdict& verdict = answer.verdict;
+        told.steps.push_back({member->name(), true, verdict});
+        switch (verdict.decision) {
+        case Decision::allow:
+            if (!inquiry->allowed) {
+                auto next = std::make_shared<AuthRequest>(*inquiry->request);
+                next->attributes.emplace_back("principal", verdict.principal.id);
+                inquiry->request = std::move(next);
+                told.outcome = std::move(verdict);
+            }
+            inquiry->allowed = true;
+            inquiry->over = _mode == Mode::first;
+            break;
+        case Decision::abstain:
+            if (!inquiry->abstention && !verdict.code.empty()) inquiry->abstention = std::move(verdict);
+            if (_mode == Mode::all) {
+                inquiry->over = true;
+                inquiry->allowed = false;
+                told.outcome = {};
+            }
+            break;
+        case Decision::deny:
+        case Decision::error:
+            told.outcome = std::move(verdict);
+            inquiry->allowed = false;
+            inquiry->over = true;
+            if (told.outcome.code.empty()) told.outcome.code = "AUTH_UNAVAILABLE";
+            break;
+        }
+        inquire(inquiry);
     });
 }
 

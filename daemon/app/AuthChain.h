@@ -2,6 +2,7 @@
 
 #include "domain/Authenticator.h"
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -17,12 +18,32 @@ public:
 
     AuthChain(std::string name, Mode mode, std::vector<Authenticator*> members);
 
+    /// What one member said, or that nobody asked it.
+    struct Step {
+        std::string member;
+        bool asked = false;
+        Verdict verdict;
+    };
+    struct Explanation {
+        std::vector<Step> steps; ///< in order
+        Verdict outcome;         ///< what check() would have answered
+    };
+    using Explained = std::function<void(Explanation)>;
+
+    Mode mode() const { return _mode; }
+    std::vector<std::string> memberNames() const;
+    /// Asks as check() does and tells every verdict. What an ALLOW cost is given back. `done` is called
+    /// once, on any thread. [any-thread]
+    void explain(std::shared_ptr<const AuthRequest> request, Explained done) const;
+
     const std::string& name() const override { return _name; }
     void check(std::shared_ptr<const AuthRequest> request, Done done) override;
 
 private:
     struct Walk;
+    struct Inquiry;
     void ask(std::shared_ptr<Walk> walk) const;
+    void inquire(std::shared_ptr<Inquiry> inquiry) const;
 
     std::string _name;
     Mode _mode;

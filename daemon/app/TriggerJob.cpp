@@ -2,6 +2,7 @@
 
 #include "app/Words.h"
 #include "base/Json.h"
+#include "base/Text.h"
 #include "base/Uuid.h"
 #include "domain/Errors.h"
 
@@ -32,6 +33,18 @@ Refusal jobBusy() {
             "JOB_BUSY",
             {},
             0};
+}
+
+/// The plugin said what its window held after this request; the request gives its place back, and what the
+/// caller reads must say so.
+void showGivenBack(TriggerAnswer& answer) {
+    if (!answer.limits || answer.limits->remaining >= answer.limits->limit) return;
+    const std::string before = std::to_string(answer.limits->remaining);
+    const std::string after = std::to_string(++answer.limits->remaining);
+    for (auto& [name, value] : answer.fields)
+        if (value == before && (equalsIgnoreCase(name, "RateLimit-Remaining") ||
+                                equalsIgnoreCase(name, "X-RateLimit-Remaining")))
+            value = after;
 }
 
 } // namespace
@@ -181,10 +194,16 @@ void TriggerJob::land(Flight& flight, const TriggerAnswer& answer) {
     for (Done& done : passengers) done(answer);
 }
 
-void TriggerJob::refuse(Pending& pending, Refusal refusal) {
-    pending.answered = true;
+void TriggerJob::giveBack(Pending& pending) {
+    if (pending.settlements.empty()) return; // it was refused, or settled as unknown: nothing comes back
     for (auto& settlement : pending.settlements) settlement->abandoned();
     pending.settlements.clear();
+    showGivenBack(pending.answer);
+}
+
+void TriggerJob::refuse(Pending& pending, Refusal refusal) {
+    pending.answered = true;
+    giveBack(pending);
     pending.answer.result = std::move(refusal);
     pending.flight ? land(*pending.flight, pending.answer) : pending.done(pending.answer);
 }
@@ -210,8 +229,7 @@ void TriggerJob::answerCoalesced(Pending& pending, const Replay& queued) {
 
 void TriggerJob::answerWithOther(Pending& pending, TriggeredRun run) {
     pending.answered = true;
-    for (auto& settlement : pending.settlements) settlement->abandoned(); // no run was made: nothing is spent
-    pending.settlements.clear();
+    giveBack(pending); // no run was made: nothing is spent
     pending.answer.result = std::move(run);
     pending.flight ? land(*pending.flight, pending.answer) : pending.done(pending.answer);
 }

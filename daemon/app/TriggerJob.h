@@ -103,6 +103,7 @@ private:
     void answerReplay(Pending& pending, const Replay& replay);
     void answerCoalesced(Pending& pending, const Replay& queued);
     void answerWithOther(Pending& pending, TriggeredRun run);
+    void giveBack(Pending& pending);
     void refuse(Pending& pending, Refusal refusal);
 
     Authenticator& _chain;

@@ -5,11 +5,10 @@
 
 namespace usher {
 
-std::string toCursor(const Cursor& cursor) {
-    return toBase64Url(std::to_string(cursor.at) + "/" + cursor.id);
-}
+namespace {
 
-std::optional<Cursor> cursorFrom(const std::string& text) {
+/// What stands before and after the slash.
+std::optional<std::pair<std::string, std::string>> partsOf(const std::string& text) {
     std::string standard = text;
     for (char& c : standard) c = c == '-' ? '+' : c == '_' ? '/' : c;
     while (standard.size() % 4) standard += '=';
@@ -17,10 +16,34 @@ std::optional<Cursor> cursorFrom(const std::string& text) {
     if (!plain) return std::nullopt;
     const std::size_t slash = plain->find('/');
     if (slash == std::string::npos) return std::nullopt;
-    const auto at = parseInteger(std::string_view(*plain).substr(0, slash));
-    const auto id = parseUuid(std::string_view(*plain).substr(slash + 1));
+    return std::pair(plain->substr(0, slash), plain->substr(slash + 1));
+}
+
+} // namespace
+
+std::string toCursor(const Cursor& cursor) {
+    return toBase64Url(std::to_string(cursor.at) + "/" + cursor.id);
+}
+
+std::optional<Cursor> cursorFrom(const std::string& text) {
+    const auto parts = partsOf(text);
+    if (!parts) return std::nullopt;
+    const auto at = parseInteger(parts->first);
+    const auto id = parseUuid(parts->second);
     if (!at || !id) return std::nullopt;
     return Cursor{*at, *id};
+}
+
+std::string toCursor(const SerialCursor& cursor) {
+    return toBase64Url(std::to_string(cursor.at) + "/" + std::to_string(cursor.id));
+}
+
+std::optional<SerialCursor> serialCursorFrom(const std::string& text) {
+    const auto parts = partsOf(text);
+    if (!parts) return std::nullopt;
+    const auto at = parseInteger(parts->first), id = parseInteger(parts->second);
+    if (!at || !id) return std::nullopt;
+    return SerialCursor{*at, *id};
 }
 
 } // namespace usher

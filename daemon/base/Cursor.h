@@ -18,4 +18,12 @@ std::string toCursor(const Cursor& cursor);
 /// Nothing for an empty or a malformed one.
 std::optional<Cursor> cursorFrom(const std::string& text);
 
+/// The same for rows whose id is a number.
+struct SerialCursor {
+    Micros at = 0;
+    std::int64_t id = 0;
+};
+std::string toCursor(const SerialCursor& cursor);
+std::optional<SerialCursor> serialCursorFrom(const std::string& text);
+
 } // namespace usher

@@ -254,6 +254,7 @@ ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults)
     reader.choice("exec", "sandbox", config.sandbox, {"none", "basic"});
     reader.integer("exec", "capacity", config.capacity, 0, 10'000);
     reader.integer("queue", "limit", config.queueLimit, 1, 100'000'000);
+    reader.integer("audit", "keep_days", config.auditKeepDays, 0, 36'500);
     reader.choice("log", "level", config.logLevel, {"error", "warning", "information", "debug"});
     // Read by the launcher, which has its own word on them; or by what is still to come.
     for (const char* key : {"uid_range", "output_cap_bytes", "cancel_grace_seconds", "memory_limit_bytes",

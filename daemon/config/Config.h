@@ -56,6 +56,7 @@ struct Config {
     std::vector<std::string> testTypes;
 
     std::int64_t queueLimit = 100'000;
+    int auditKeepDays = 365; ///< 0: for ever
     std::string logLevel = "information";
 };
 

@@ -35,6 +35,7 @@ const Noun nouns[] = {
     {"job", "what is run: a name, an ordered list of tests, limits"},
     {"test", "a script with a type: shell, python, node, playwright, …"},
     {"key", "API keys: each may trigger one job"},
+    {"keys", "all keys of the server at once"},
     {"run", "what has run and what is running: verdicts, output"},
 };
 

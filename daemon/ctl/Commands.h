@@ -14,8 +14,12 @@ void addJobCommands(std::vector<Command>& commands);
 void addImportCommand(std::vector<Command>& commands);
 void addTestCommands(std::vector<Command>& commands);
 void addKeyCommands(std::vector<Command>& commands);
+void addKeyInspectCommand(std::vector<Command>& commands);
 void addTriggerCommand(std::vector<Command>& commands);
 void addRunCommands(std::vector<Command>& commands);
+void addUserCommands(std::vector<Command>& commands);
+void addPluginCommands(std::vector<Command>& commands);
+void addAuditCommand(std::vector<Command>& commands);
 
 /// Everything that usherctl can do.
 CommandTable allCommands();

@@ -1,4 +1,4 @@
-// key create, list, disable, enable, rotate, delete.
+// key create, list, update, disable, enable, rotate, delete; keys harden.
 #include "base/Text.h"
 #include "base/Uuid.h"
 #include "ctl/Amounts.h"
@@ -61,14 +61,19 @@ void refuseExistingOutput(Context& context) {
             throw UsageError(*file + " exists already", "choose another file, or delete that one first");
 }
 
-int create(Context& context) {
-    refuseExistingOutput(context);
-    Json body{{"name", context.required("name")}};
+/// What create and update take alike; never, none and any take a setting away.
+Json settingsOf(Context& context) {
+    Json body = Json::object();
+    if (auto name = context.find("name")) body["name"] = *name;
     if (auto text = context.find("expires-in")) {
         std::optional<std::int64_t> seconds = parseDuration(*text);
-        if (!seconds)
-            throw UsageError("--expires-in: not a time like 90d, 12h or 3600: " + oneLine(*text, 40));
-        body["expiresIn"] = *seconds;
+        if (*text == "never")
+            body["expiresIn"] = nullptr;
+        else if (seconds)
+            body["expiresIn"] = *seconds;
+        else
+            throw UsageError("--expires-in: neither never nor a time like 90d, 12h or 3600: " +
+                             oneLine(*text, 40));
     }
     if (auto text = context.find("rate-limit")) {
         std::optional<Rate> rate = parseRate(*text);
@@ -79,8 +84,22 @@ int create(Context& context) {
         else
             throw UsageError("--rate-limit: neither none nor like 100/60s: " + oneLine(*text, 40));
     }
-    if (auto uses = context.integer("uses", 1, 1'000'000'000)) body["remaining"] = *uses;
-    for (const std::string& network : context.all("allow")) body["allowedAddresses"].push_back(network);
+    if (context.find("uses") == "any")
+        body["remaining"] = nullptr;
+    else if (auto uses = context.integer("uses", 0, 2'147'483'647))
+        body["remaining"] = *uses;
+    const std::vector<std::string> networks = context.all("allow");
+    if (networks == std::vector<std::string>{"any"})
+        body["allowedAddresses"] = nullptr;
+    else
+        for (const std::string& network : networks) body["allowedAddresses"].push_back(network);
+    return body;
+}
+
+int create(Context& context) {
+    refuseExistingOutput(context);
+    context.required("name");
+    Json body = settingsOf(context);
     std::string job = context.jobId(context.argument(0));
     return finishWithKey(context, context.client().send("POST", "/api/jobs/" + job + "/api-keys", body).body);
 }
@@ -107,11 +126,20 @@ int list(Context& context) {
 std::string keyPath(Context& context) {
     std::string job = context.jobId(context.argument(0));
     const std::string& wanted = context.argument(1);
-    for (const Json& key : memberOf(keysOf(context, job), "apiKeys"))
+    const Json keys = keysOf(context, job); // a range-for keeps no temporary of a temporary alive
+    for (const Json& key : memberOf(keys, "apiKeys"))
         if (textOf(key, "id") == wanted || textOf(key, "name") == wanted ||
             (parseUuid(wanted) && textOf(key, "id") == *parseUuid(wanted)))
             return "/api/jobs/" + job + "/api-keys/" + percentEncode(textOf(key, "id"));
     throw UsageError("this job has no key " + harmless(wanted), "usherctl key list JOB shows its keys");
+}
+
+int update(Context& context) {
+    const Json body = settingsOf(context);
+    if (body.empty())
+        throw UsageError("nothing to change", "give --name, --expires-in, --rate-limit, --uses or --allow");
+    Json answer = context.client().send("PATCH", keyPath(context), body).body;
+    return context.print(answer, "Changed, at once and on every node.\n");
 }
 
 int setEnabled(Context& context, bool enabled) {
@@ -140,6 +168,30 @@ int rotate(Context& context) {
         body["graceSeconds"] = *seconds;
     }
     return finishWithKey(context, context.client().send("POST", keyPath(context) + "/rotate", body).body);
+}
+
+int harden(Context& context) {
+    std::int64_t hex = 0, clear = 0, unchanged = 0;
+    Json skipped = Json::array(), cursor = nullptr;
+    do {
+        const Json answer =
+            context.client().send("POST", "/api/api-keys/harden", Json{{"cursor", cursor}}).body;
+        hex += numberOf(memberOf(answer, "rewritten"), "hex");
+        clear += numberOf(memberOf(answer, "rewritten"), "clear");
+        unchanged += numberOf(answer, "unchanged");
+        for (const Json& id : memberOf(answer, "skipped")) skipped.push_back(id);
+        const Json next = memberOf(answer, "nextCursor");
+        if (next == cursor && next.is_string()) throw std::runtime_error("the server does not get on");
+        cursor = next;
+    } while (cursor.is_string());
+    std::string text = "Rewritten: " + std::to_string(hex) + " from hex, " + std::to_string(clear) +
+                       " from the clear. In today's form already: " + std::to_string(unchanged) + ".\n";
+    if (!skipped.empty()) text += "Left alone, in a form that is not known:\n";
+    for (const Json& id : skipped)
+        if (id.is_string()) text += "  " + harmless(id.get<std::string>()) + "\n";
+    return context.print(
+        Json{{"rewritten", {{"hex", hex}, {"clear", clear}}}, {"unchanged", unchanged}, {"skipped", skipped}},
+        text);
 }
 
 } // namespace
@@ -171,6 +223,23 @@ void addKeyCommands(std::vector<Command>& commands) {
                         {},
                         "Keys themselves are never shown: START is enough to tell them apart.",
                         list});
+    commands.push_back(
+        {"key update",
+         "JOB KEY",
+         "change a key's name or limits, at once and on every node",
+         2,
+         2,
+         {{"name", "N", "a new name, unique in the job"},
+          {"expires-in", "TIME", "from now: 90d, 12h, 3600 (60 s to 365 days), or never"},
+          {"rate-limit", "MAX/TIME", "100/60s, or none"},
+          {"uses", "N", "triggers that it is good for from now on, or any"},
+          {"allow", "CIDR", "only from these addresses from now on, or any", true}},
+         keyHelp +
+             "What is not named stays as it is.\n\n"
+             "Examples\n"
+             "  usherctl key update nightly ci --expires-in 30d --uses 100\n"
+             "  usherctl key update nightly office --name hq --allow 192.0.2.0/24 --allow 2001:db8::/32",
+         update});
     commands.push_back({"key disable",
                         "JOB KEY",
                         "make a key useless, at once and on every node",
@@ -190,6 +259,18 @@ void addKeyCommands(std::vector<Command>& commands) {
          keyHelp + "\n\nExample\n  usherctl key rotate nightly ci --grace 1d --output ci-2.key",
          rotate});
     commands.push_back({"key delete", "JOB KEY", "delete a key", 2, 2, {}, keyHelp, remove});
+    commands.push_back(
+        {"keys harden",
+         "",
+         "rewrite keys that are stored in older forms to today's",
+         0,
+         0,
+         {},
+         "Keys that another program stored as hex digests or in the clear become base64url\n"
+         "digests; they stay good. A row in a form that is not known is left alone and named.\n"
+         "For admins; may be repeated.\n\n"
+         "Example\n  usherctl keys harden --json",
+         harden});
 }
 
 } // namespace usher::ctl

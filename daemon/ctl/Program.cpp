@@ -32,8 +32,12 @@ CommandTable allCommands() {
     addImportCommand(commands);
     addTestCommands(commands);
     addKeyCommands(commands);
+    addKeyInspectCommand(commands);
     addTriggerCommand(commands);
     addRunCommands(commands);
+    addUserCommands(commands);
+    addAuditCommand(commands);
+    addPluginCommands(commands);
     return CommandTable(std::move(commands));
 }
 

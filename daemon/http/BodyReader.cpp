@@ -92,6 +92,12 @@ std::optional<std::string> BodyReader::oneOf(const std::string& name,
     return std::nullopt;
 }
 
+std::string BodyReader::names() const {
+    std::string names;
+    for (const auto& [name, _] : _json.items()) names += (names.empty() ? "" : ", ") + name;
+    return names;
+}
+
 std::optional<Refusal> BodyReader::problem() {
     if (_broken) return _broken;
     for (const auto& [name, _] : _json.items())

@@ -30,6 +30,8 @@ public:
     std::optional<std::string> oneOf(const std::string& name, const std::vector<std::string>& values);
     /// Any JSON value, for the caller to take apart; null pointer when absent.
     const Json* value(const std::string& name);
+    /// The names that it holds, for the audit log: "name, paused".
+    std::string names() const;
     void fault(const std::string& field, const std::string& message) { _details.push_back({field, message}); }
 
     /// Call last: unknown fields count too.

@@ -2,7 +2,24 @@
 
 #include "base/Text.h"
 
+#include <cctype>
+
 namespace usher {
+
+namespace {
+
+/// What the path names, as the records of changes call it: "job:…". Only what looks like an id: somebody may
+/// have pasted a credential there.
+std::string recordedResource(const std::string& action, const std::string& resource) {
+    constexpr std::size_t kLongestId = 36;
+    if (resource.empty() || resource.size() > kLongestId) return {};
+    for (char c : resource)
+        if (!std::isalnum(static_cast<unsigned char>(c)) && c != '-') return {};
+    const std::string noun = action.substr(0, action.find('.'));
+    return (noun == "key" ? "job" : noun) + ":" + resource; // keys are managed below their job
+}
+
+} // namespace
 
 Gate::Gate(Settings settings, Authenticator& trigger, Authenticator& run, Authenticator& manage,
            GuessThrottle& throttle, Timers& timers, AuditLog& audit, Poco::Logger& logger)
@@ -40,8 +57,9 @@ void Gate::refuse(std::shared_ptr<Exchange> exchange, const AuthRequest& questio
                   const Refusal& refusal, bool guess, const std::string& principalId,
                   const std::string& auditMessage) {
     const std::string& address = question.attributes.front().second;
-    _audit.refused({0, principalId.empty() ? "-" : principalId, question.action, question.resource, "refused",
-                    refusal.code, address, question.requestId, auditMessage});
+    _audit.refused({0, principalId.empty() ? "-" : principalId, question.action,
+                    recordedResource(question.action, question.resource), "refused", refusal.code, address,
+                    question.requestId, auditMessage});
     if (!guess) {
         exchange->reply(std::move(reply));
         return;

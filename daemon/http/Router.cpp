@@ -149,7 +149,11 @@ void Router::handle(std::shared_ptr<Exchange> exchange) {
         bool instant = false;
         for (const auto& [path, _] : _instant) instant = instant || path == request.path;
         if (instant) allow = "GET, HEAD";
-        if (allow.empty()) {
+        if (request.path == "*") {
+            // The server as a whole (RFC 9110, 9.3.7); RequestRules lets only OPTIONS come here.
+            context->reply(
+                Reply{204, {{"Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"}}, {}, false});
+        } else if (allow.empty()) {
             context->refuse({404,
                              "Not found",
                              "There is nothing at this path; the API begins at /api/.",

@@ -1,5 +1,7 @@
 #include "storage/SqlNodeStore.h"
 
+#include "base/Cursor.h"
+
 #include <algorithm>
 
 namespace usher {
@@ -63,6 +65,92 @@ void SqlNodeStore::appendAudit(const std::vector<AuditRecord>& records) {
             sqlChange(session, sql, values);
         }
     });
+}
+
+Page<AuditEntry> SqlNodeStore::listAudit(const AuditFilter& filter) {
+    Page<AuditEntry> page;
+    const int limit = std::clamp(filter.page.limit, 1, 200);
+    std::vector<SqlValue> params;
+    std::string where;
+    auto bind = [&](SqlValue value) {
+        params.push_back(std::move(value));
+        return "$" + std::to_string(params.size());
+    };
+    auto require = [&](const std::string& condition) {
+        where += (where.empty() ? "WHERE " : "AND ") + condition + " ";
+    };
+    if (filter.since) require("at >= " + bind(sqlValue(*filter.since)));
+    if (filter.until) require("at < " + bind(sqlValue(*filter.until)));
+    if (filter.actor) require("actor = " + bind(sqlValue(*filter.actor)));
+    if (filter.action) require("action = " + bind(sqlValue(*filter.action)));
+    if (auto cursor = serialCursorFrom(filter.page.cursor)) {
+        const std::string at = bind(sqlValue(cursor->at)), id = bind(sqlValue(cursor->id));
+        require("(at, id) < (CAST(" + at + " AS bigint), CAST(" + id + " AS bigint))");
+    }
+    _source.read([&](Poco::Data::Session& session) {
+        const SqlRows rows = sqlSelect(
+            session,
+            "SELECT CAST(id AS text), CAST(at AS text), actor, action, resource, decision, code, address, "
+            "request_id, detail FROM audit_log " +
+                where + "ORDER BY at DESC, id DESC LIMIT " + std::to_string(limit + 1),
+            10, params);
+        for (std::size_t i = 0; i < rows.size() && static_cast<int>(i) < limit; ++i) {
+            AuditEntry entry;
+            entry.id = rows.integer(i, 0);
+            entry.at = rows.integer(i, 1);
+            std::string* texts[] = {&entry.actor, &entry.action,  &entry.resource,  &entry.decision,
+                                    &entry.code,  &entry.address, &entry.requestId, &entry.detail};
+            for (std::size_t column = 0; column < std::size(texts); ++column)
+                *texts[column] = rows.text(i, column + 2);
+            page.items.push_back(std::move(entry));
+        }
+        if (rows.size() > static_cast<std::size_t>(limit))
+            page.nextCursor = toCursor(SerialCursor{page.items.back().at, page.items.back().id});
+    });
+    return page;
+}
+
+bool SqlNodeStore::pruneAudit(Micros before, int atMost) {
+    bool more = false;
+    _source.write([&](Poco::Data::Session& session) {
+        sqlChange(session,
+                  "DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log WHERE at < $1 ORDER BY at "
+                  "LIMIT " +
+                      std::to_string(atMost) + ")",
+                  {sqlValue(before)});
+        more = !sqlSelect(session, "SELECT '1' FROM audit_log WHERE at < $1 LIMIT 1", 1, {sqlValue(before)})
+                    .empty();
+    });
+    return more;
+}
+
+NodeStore::SetupChange SqlNodeStore::replaceSetupToken(const std::string& hash, const std::string& nodeName,
+                                                       Micros now) {
+    SetupChange change = SetupChange::noTable;
+    _source.write([&](Poco::Data::Session& session) {
+        change = SetupChange::noTable;
+        const std::string table =
+            _source.kind() == SqlSource::Kind::sqlite
+                ? "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'setup'"
+                : "SELECT CAST(to_regclass('setup') AS text) WHERE to_regclass('setup') IS NOT NULL";
+        if (sqlSelect(session, table, 1).empty()) return;
+        // Whoever makes the first admin locks this row and sets `done`: either we see that, or he sees us.
+        sqlChange(
+            session,
+            "UPDATE setup SET token_hash = $1, node = $2, created_at = $3 WHERE id = 1 AND done = false "
+            "AND NOT EXISTS (SELECT 1 FROM \"user\")",
+            {sqlValue(hash), sqlValue(nodeName), sqlValue(now)});
+        sqlChange(session,
+                  "INSERT INTO setup (id, token_hash, node, created_at, done) SELECT 1, CAST($1 AS text), "
+                  "CAST($2 AS text), CAST($3 AS bigint), false WHERE NOT EXISTS (SELECT 1 FROM \"user\") ON "
+                  "CONFLICT (id) DO NOTHING",
+                  {sqlValue(hash), sqlValue(nodeName), sqlValue(now)});
+        const bool ours = !sqlSelect(session, "SELECT node FROM setup WHERE id = 1 AND token_hash = $1", 1,
+                                     {sqlValue(hash)})
+                               .empty();
+        change = ours ? SetupChange::replaced : SetupChange::setupDone;
+    });
+    return change;
 }
 
 } // namespace usher

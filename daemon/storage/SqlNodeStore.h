@@ -18,6 +18,9 @@ public:
     void beat(const std::string& nodeId, Micros now) override;
     std::vector<Node> listNodes() override;
     void appendAudit(const std::vector<AuditRecord>&) override;
+    Page<AuditEntry> listAudit(const AuditFilter&) override;
+    bool pruneAudit(Micros before, int atMost) override;
+    SetupChange replaceSetupToken(const std::string& hash, const std::string& nodeName, Micros now) override;
     void ping(Instant deadline) override { _ping(deadline); }
 
 private:

@@ -56,10 +56,10 @@ std::vector<auth::ConfigKey> ApiKeyPlugin::configKeys() {
 ApiKeyPlugin::Parts::Parts(auth::Host host, plugin::Database& database, const Columns& columns,
                            std::size_t batch, std::size_t queue)
     : keys(database, columns), spends(database, columns), uses(database, columns), admin(database, columns),
-      verifier(host, keys, spends, batch, queue),
+      hardening(database, columns), verifier(host, keys, spends, batch, queue),
       spender(host, {keys, spends, uses}, ledger, batch,
               [this](Check check) { verifier.submit(std::move(check)); }),
-      endpoints(host, admin) {}
+      endpoints(host, admin, hardening) {}
 
 ApiKeyPlugin::ApiKeyPlugin(auth::Host host, const auth::Config& config)
     : Plugin(host), _acceptPlaintext(config.boolean("accept_plaintext", false)),
@@ -110,7 +110,9 @@ void ApiKeyPlugin::check(auth::Call call, const auth::Request& request) {
     case Credential::Kind::key:
         break;
     }
-    Check check{std::move(call), request.deadline(), *verb, *verb == Verb::trigger, {}, {}, {}, {}, {}, {}};
+    Check check{std::move(call), request.deadline(), *verb};
+    check.spends = *verb == Verb::trigger;
+    check.lists = request.action() == "run.list";
     check.digest = plugin::sha256(credential.key);
     check.stored = plugin::toBase64Url(check.digest);
     if (_acceptPlaintext && credential.key.size() <= kLongestPlain && !looksLikeHash(credential.key))

@@ -33,6 +33,7 @@ private:
         SpendStore spends;
         UsageStore uses;
         KeyAdminStore admin;
+        HardenStore hardening;
         Ledger ledger;
         Verifier verifier;
         Spender spender;

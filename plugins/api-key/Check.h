@@ -15,13 +15,15 @@ struct Check {
     auth::Call call;
     auth::Deadline deadline;
     Verb verb = Verb::trigger;
-    bool spends = false; ///< a trigger; reading or cancelling a run costs nothing
-    std::string digest;  ///< 32 bytes, SHA-256 of the key
-    std::string stored;  ///< the digest as base64url: what the database holds
-    std::string plain; ///< the key itself, only where accept_plaintext allows it to be looked up; else empty
-    std::string job;   ///< lower case
-    std::string startedBy; ///< of a run: the principal that triggered it
-    std::string address;
+    bool spends = false;  ///< a trigger; reading or cancelling a run costs nothing
+    bool lists = false;   ///< the runs of `job`, not one of them
+    std::string digest{}; ///< 32 bytes, SHA-256 of the key
+    std::string stored{}; ///< the digest as base64url: what the database holds
+    std::string
+        plain{};       ///< the key itself, only where accept_plaintext allows it to be looked up; else empty
+    std::string job{}; ///< lower case
+    std::string startedBy{}; ///< of a run: the principal that triggered it
+    std::string address{};
 };
 
 /// A row of `apikey`, as one question needs it.

@@ -5,10 +5,9 @@ namespace usher::apikey {
 namespace {
 
 constexpr std::string_view kProbePostgres =
-    "SELECT 1 FROM information_schema.columns WHERE table_schema = ANY (current_schemas(false)) AND "
-    "table_name = 'apikey' AND column_name = 'rateLimitEnabled'";
-constexpr std::string_view kProbeSqlite =
-    "SELECT 1 FROM pragma_table_info('apikey') WHERE name = 'rateLimitEnabled'";
+    "SELECT attname, lower(format_type(atttypid, atttypmod)) FROM pg_attribute "
+    "WHERE attrelid = to_regclass('apikey') AND attnum > 0 AND NOT attisdropped";
+constexpr std::string_view kProbeSqlite = "SELECT name, lower(type) FROM pragma_table_info('apikey')";
 
 std::string camelCase(std::string_view name) {
     std::string out;
@@ -26,9 +25,26 @@ Columns Columns::detect(plugin::Database& database, plugin::Deadline deadline) {
     Columns columns;
     const bool postgres = database.kind() == plugin::Database::Kind::postgres;
     database.read(deadline, [&](plugin::Session& session) {
-        columns._camelCase = !session.run(postgres ? kProbePostgres : kProbeSqlite).empty();
+        const plugin::Result rows = session.run(postgres ? kProbePostgres : kProbeSqlite);
+        columns._types.clear();
+        for (std::size_t i = 0; i < rows.size(); ++i)
+            columns._types.emplace(rows.text(i, 0), rows.text(i, 1));
     });
+    auto has = [&](std::string_view name) { return columns._types.find(name) != columns._types.end(); };
+    columns._camelCase = has("rateLimitEnabled");
+    columns._ownedByUserId =
+        columns._camelCase ? !has("referenceId") && has("userId") : !has("reference_id") && has("user_id");
     return columns;
+}
+
+std::string Columns::nameOf(std::string_view snakeName) const {
+    const std::string_view name = _ownedByUserId && snakeName == "reference_id" ? "user_id" : snakeName;
+    return _camelCase ? camelCase(name) : std::string(name);
+}
+
+std::string Columns::typeOf(std::string_view snakeName) const {
+    const auto at = _types.find(nameOf(snakeName));
+    return at == _types.end() ? std::string() : at->second;
 }
 
 std::string Columns::expand(std::string_view sql) const {
@@ -39,8 +55,7 @@ std::string Columns::expand(std::string_view sql) const {
         out += sql.substr(at, open - at);
         if (open == std::string_view::npos) break;
         const std::size_t close = sql.find('}', open);
-        const std::string_view name = sql.substr(open + 1, close - open - 1);
-        out.append("\"").append(_camelCase ? camelCase(name) : name).append("\"");
+        out.append("\"").append(nameOf(sql.substr(open + 1, close - open - 1))).append("\"");
         at = close + 1;
     }
     return out;

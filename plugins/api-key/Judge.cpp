@@ -17,6 +17,17 @@ std::string about(const KeyRow& key) {
     return "api-key:" + key.id + " start=" + key.start;
 }
 
+/// What a key has started it may read and cancel, whatever its permissions say; hence it may also list the
+/// runs of a job that is its own or that it may trigger.
+bool mayDo(const Check& check, const KeyRow& key) {
+    if (permits(key.permissions, key.jobId, check.verb, check.job)) return true;
+    if (check.lists)
+        return !check.job.empty() &&
+               (key.jobId ? *key.jobId == check.job
+                          : permits(key.permissions, key.jobId, Verb::trigger, check.job));
+    return check.verb != Verb::trigger && check.startedBy == "api-key:" + key.id;
+}
+
 Verdict invalidToken(Verdict verdict) {
     verdict.status(401).header("WWW-Authenticate", "Bearer error=\"invalid_token\"");
     return verdict;
@@ -80,20 +91,26 @@ Verdict rateLimited(const KeyRow& key, const Limits& limits) {
     return verdict;
 }
 
-Verdict usedUp(const KeyRow& key, const std::optional<Limits>& limits) {
-    Verdict verdict = Verdict::deny("USAGE_EXCEEDED", "Usage limit reached",
-                                    "This key has no uses left. Ask for more uses or another key.");
+Verdict usedUp(const KeyRow& key, const std::optional<Limits>& limits,
+               const std::optional<std::int64_t>& refillMs) {
+    const std::string wait =
+        refillMs ? std::to_string(std::max<std::int64_t>(1, secondsUp(*refillMs))) : "3600";
+    Verdict verdict =
+        Verdict::deny("USAGE_EXCEEDED", "Usage limit reached",
+                      refillMs ? "This key has no uses left just now. Try again in " + wait + " s."
+                               : "This key has no uses left. Ask for more uses or another key.");
     verdict.status(429)
         .replayOk()
         .audit(about(key))
         .principal("api-key:" + key.id, key.name)
-        .header("Retry-After", "3600");
+        .header("Retry-After", wait);
     if (limits) addLimits(verdict, *limits);
     return verdict;
 }
 
-Verdict allowed(const KeyRow& key, const std::optional<Limits>& limits) {
-    Verdict verdict = Verdict::allow("api-key:" + key.id, key.name);
+Verdict allowed(const Check& check, const KeyRow& key, const std::optional<Limits>& limits) {
+    const bool all = check.lists && permits(key.permissions, key.jobId, Verb::read, check.job);
+    Verdict verdict = Verdict::allow("api-key:" + key.id, key.name, all ? "viewer" : "");
     if (limits) addLimits(verdict, *limits);
     return verdict;
 }
@@ -117,10 +134,12 @@ std::optional<Refusal> refusal(const Check& check, const KeyRow& key) {
         verdict.status(403).audit(about(key)).principal("api-key:" + key.id, key.name);
         return Refusal{std::move(verdict), true};
     }
-    const bool own = check.verb != Verb::trigger && check.startedBy == "api-key:" + key.id;
-    if (!own && !permits(key.permissions, key.jobId, check.verb, check.job)) {
+    if (!mayDo(check, key)) {
         Verdict verdict = Verdict::deny("API_KEY_NOT_AUTHORIZED", "API key not authorized for this job",
-                                        "Use a key that was made for this job.");
+                                        check.lists && check.job.empty()
+                                            ? "Name the job: GET /api/runs?jobId=JOB. A key lists runs of "
+                                              "its own job only."
+                                            : "Use a key that was made for this job.");
         verdict.status(403).audit(about(key)).principal("api-key:" + key.id, key.name);
         return Refusal{std::move(verdict), true};
     }

@@ -11,8 +11,12 @@ auth::Verdict conflictingCredentials();
 auth::Verdict invalidFormat();
 auth::Verdict unknownKey();
 auth::Verdict rateLimited(const KeyRow& key, const Limits& limits);
-auth::Verdict usedUp(const KeyRow& key, const std::optional<Limits>& limits);
-auth::Verdict allowed(const KeyRow& key, const std::optional<Limits>& limits);
+/// `refillMs`: until the uses are full again; nothing: never.
+auth::Verdict usedUp(const KeyRow& key, const std::optional<Limits>& limits,
+                     const std::optional<std::int64_t>& refillMs);
+/// Without a role the host shows a list only what the key itself has started; a key that may read the whole
+/// job gets the role viewer for it.
+auth::Verdict allowed(const Check& check, const KeyRow& key, const std::optional<Limits>& limits);
 
 /// Everything about a known key that needs no counting, in the order of the table: disabled, expired,
 /// address, permission. Nothing: no objection. `valid` says whether the key itself is good (its answers carry

@@ -47,17 +47,17 @@ constexpr std::string_view kInsertPostgres =
     R"sql(INSERT INTO apikey ({id}, {config_id}, {name}, {start}, {prefix},
     {key}, {reference_id}, {job_id}, {enabled}, {expires_at}, {rate_limit_enabled}, {rate_limit_max},
     {rate_limit_time_window}, {request_count}, {remaining}, {allowed_addresses}, {permissions}, {metadata},
-    {created_at}, {updated_at})
+    {refill_interval}, {refill_amount}, {created_at}, {updated_at})
 VALUES ($1, 'default', $2, $3, 'job', $4, $5, $6, $7, clock_timestamp() + CAST($8 AS bigint) * interval '1 second',
-    $9, $10, $11, 0, $12, $13, $14, $15, clock_timestamp(), clock_timestamp()))sql";
+    $9, $10, $11, 0, $12, $13, $14, $15, $16, $17, clock_timestamp(), clock_timestamp()))sql";
 
 constexpr std::string_view kInsertSqlite =
     R"sql(INSERT INTO apikey ({id}, {config_id}, {name}, {start}, {prefix},
     {key}, {reference_id}, {job_id}, {enabled}, {expires_at}, {rate_limit_enabled}, {rate_limit_max},
     {rate_limit_time_window}, {request_count}, {remaining}, {allowed_addresses}, {permissions}, {metadata},
-    {created_at}, {updated_at})
+    {refill_interval}, {refill_amount}, {created_at}, {updated_at})
 VALUES ($1, 'default', $2, $3, 'job', $4, $5, $6, $7, strftime('%Y-%m-%dT%H:%M:%fZ', 'now', $8 || ' seconds'),
-    $9, $10, $11, 0, $12, $13, $14, $15, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
+    $9, $10, $11, 0, $12, $13, $14, $15, $16, $17, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
     strftime('%Y-%m-%dT%H:%M:%fZ', 'now')))sql";
 
 constexpr std::string_view kTouchPostgres = "{updated_at} = clock_timestamp()";
@@ -68,12 +68,14 @@ constexpr std::string_view kDelete = "DELETE FROM apikey WHERE {id} = $1 AND {jo
 constexpr std::string_view kOldPostgres = R"sql(SELECT {name}, coalesce({enabled}, true),
     greatest(60, extract(epoch FROM {expires_at} - {created_at}))::bigint, coalesce({rate_limit_enabled}, true),
     coalesce({rate_limit_max}, 100), coalesce({rate_limit_time_window}, 60000), {remaining}, {allowed_addresses},
-    {metadata} FROM apikey WHERE {id} = $1 AND {job_id} = $2 FOR NO KEY UPDATE)sql";
+    {metadata}, {permissions}, {refill_interval}, {refill_amount}
+FROM apikey WHERE {id} = $1 AND {job_id} = $2 FOR NO KEY UPDATE)sql";
 constexpr std::string_view kOldSqlite = R"sql(SELECT {name}, coalesce({enabled}, 1),
     CASE WHEN {expires_at} IS NULL THEN NULL
          ELSE max(60, CAST((julianday({expires_at}) - julianday({created_at})) * 86400 AS INTEGER)) END,
     coalesce({rate_limit_enabled}, 1), coalesce({rate_limit_max}, 100), coalesce({rate_limit_time_window}, 60000),
-    {remaining}, {allowed_addresses}, {metadata} FROM apikey WHERE {id} = $1 AND {job_id} = $2)sql";
+    {remaining}, {allowed_addresses}, {metadata}, {permissions}, {refill_interval}, {refill_amount}
+FROM apikey WHERE {id} = $1 AND {job_id} = $2)sql";
 constexpr std::string_view kRetirePostgres =
     R"sql(UPDATE apikey SET {name} = $3, {updated_at} = clock_timestamp(),
     {expires_at} = least({expires_at}, clock_timestamp() - interval '1 millisecond'
@@ -130,8 +132,10 @@ std::vector<Param> insertParams(const NewKey& key) {
             number(rate.windowMs),
             number(s.remaining.value),
             s.allowedAddresses.value,
-            "{\"jobs\":[\"trigger:" + key.jobId + "\"]}",
-            s.metadata.value};
+            key.permissions,
+            s.metadata.value,
+            number(key.refillIntervalMs),
+            number(key.refillAmount)};
 }
 
 /// A name for the key that is replaced: its own is taken by the new one.
@@ -300,6 +304,9 @@ KeyAdminStore::Answer KeyAdminStore::rotate(plugin::Deadline deadline, const std
         settings.remaining = {true, row.maybeInteger(0, 6)};
         settings.allowedAddresses = {true, row.maybeText(0, 7)};
         settings.metadata = {true, row.maybeText(0, 8)};
+        key.permissions = row.maybeText(0, 9);
+        key.refillIntervalMs = row.maybeInteger(0, 10);
+        key.refillAmount = row.maybeInteger(0, 11);
         session.run(sql(_postgres ? kRetirePostgres : kRetireSqlite),
                     {old, key.jobId, retiredName(*settings.name, old), std::to_string(graceSeconds)});
         session.run(sql(_postgres ? kInsertPostgres : kInsertSqlite), insertParams(key));

@@ -20,7 +20,9 @@ struct ListedKey {
 /// A key that is about to exist.
 struct NewKey {
     std::string id, stored, start, jobId, createdBy;
-    KeyRequest settings; ///< with a name
+    KeyRequest settings;                    ///< with a name
+    std::optional<std::string> permissions; ///< JSON text
+    std::optional<std::int64_t> refillIntervalMs = std::nullopt, refillAmount = std::nullopt;
 };
 
 enum class AdminProblem { none, jobNotFound, keyNotFound, nameExists, tooMany };

@@ -65,8 +65,18 @@ std::string startOf(std::string_view key) {
     return std::string(key.substr(0, kStart));
 }
 
+bool isStoredForm(std::string_view text) {
+    return text.size() == 43 && std::all_of(text.begin(), text.end(), isBase64Url);
+}
+
+bool isHexForm(std::string_view text) {
+    return text.size() == 64 && std::all_of(text.begin(), text.end(), [](char c) {
+               return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+           });
+}
+
 bool looksLikeHash(std::string_view text) {
-    if (text.size() == 43) return std::all_of(text.begin(), text.end(), isBase64Url);
+    if (text.size() == 43) return isStoredForm(text);
     return text.size() == 64 && std::all_of(text.begin(), text.end(), isHex);
 }
 

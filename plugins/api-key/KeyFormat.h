@@ -14,6 +14,9 @@ std::string checksum(std::string_view rest);
 std::string storedForm(std::string_view key);
 /// The first characters of a key: the only part that is ever shown or logged again.
 std::string startOf(std::string_view key);
+/// What the database holds of a key today, or held before: 43 base64url characters; 64 lower-case hex digits.
+bool isStoredForm(std::string_view text);
+bool isHexForm(std::string_view text);
 /// 43 base64url or 64 hex characters: what a stolen database would hold. Never looked up in the clear.
 bool looksLikeHash(std::string_view text);
 

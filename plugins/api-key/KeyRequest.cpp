@@ -172,4 +172,21 @@ std::vector<FieldError> readRotation(std::string_view body, std::int64_t& graceS
     return errors;
 }
 
+std::vector<FieldError> readHardening(std::string_view body, std::string& cursor) {
+    std::vector<FieldError> errors;
+    cursor.clear();
+    if (plugin::trim(body).empty()) return errors;
+    const std::optional<Json> object = objectOf(body, errors);
+    if (!object) return errors;
+    Reader reader(*object, errors);
+    if (const Json* value = reader.find("cursor")) {
+        if (value->is_string())
+            cursor = value->get<std::string>();
+        else if (!value->is_null())
+            reader.wrong("cursor", "must be a nextCursor that was given before");
+    }
+    reader.refuseOthers();
+    return errors;
+}
+
 } // namespace usher::apikey

@@ -43,5 +43,7 @@ enum class BodyOf { create, update };
 std::vector<FieldError> readKeyRequest(std::string_view body, BodyOf kind, KeyRequest& out);
 /// The body of a rotation, which may be empty.
 std::vector<FieldError> readRotation(std::string_view body, std::int64_t& graceSeconds);
+/// The body of a hardening, which may be empty; `cursor`: the nextCursor of the answer before.
+std::vector<FieldError> readHardening(std::string_view body, std::string& cursor);
 
 } // namespace usher::apikey

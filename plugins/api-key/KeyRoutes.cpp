@@ -14,6 +14,7 @@ using plugin::Json;
 
 constexpr std::string_view kPath = "/api/jobs/{id}/api-keys", kKeyPath = "/api/jobs/{id}/api-keys/{keyId}",
                            kRotatePath = "/api/jobs/{id}/api-keys/{keyId}/rotate";
+constexpr std::string_view kHardenPath = "/api/api-keys/harden";
 constexpr std::uint32_t kBodyLimit = 64 << 10;
 constexpr std::size_t kLongestId = 64;
 
@@ -121,7 +122,13 @@ std::string userOf(const HttpRequest& request) {
 
 NewKey newKey(const HttpRequest& request, const std::string& job, const std::string& secret) {
     constexpr std::string_view letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    return {plugin::randomText(32, letters), storedForm(secret), startOf(secret), job, userOf(request), {}};
+    return {
+        plugin::randomText(32, letters),       storedForm(secret), startOf(secret), job, userOf(request), {},
+        "{\"jobs\":[\"trigger:" + job + "\"]}"};
+}
+
+std::string resourceOf(const std::string& job, const std::string& key) {
+    return "job:" + job + " key:" + key;
 }
 
 std::string changedFields(const KeyRequest& change) {
@@ -145,16 +152,16 @@ std::vector<auth::Route> KeyRoutes::routes() {
             {"POST", kPath, "key.create", "id", kBodyLimit},
             {"PATCH", kKeyPath, "key.update", "id", kBodyLimit},
             {"DELETE", kKeyPath, "key.delete", "id", 0},
-            {"POST", kRotatePath, "key.update", "id", kBodyLimit}};
+            {"POST", kRotatePath, "key.update", "id", kBodyLimit},
+            {"POST", kHardenPath, "key.harden", "", kBodyLimit}};
 }
 
-void KeyRoutes::audit(const HttpRequest& request, const std::string& job, const std::string& key,
-                      const std::string& detail) {
+void KeyRoutes::audit(const HttpRequest& request, const std::string& resource, const std::string& detail) {
     auth::AuditRecord record;
     record.actor = request.principalId();
     record.action =
         request.request().action().empty() ? routes().at(request.route()).action : request.request().action();
-    record.resource = "job:" + job + " key:" + key;
+    record.resource = resource;
     record.decision = "allowed";
     record.detail = detail;
     record.address = request.request().clientAddress();
@@ -164,10 +171,14 @@ void KeyRoutes::audit(const HttpRequest& request, const std::string& job, const 
 }
 
 HttpResponse KeyRoutes::handle(const HttpRequest& request) {
-    const auto job = plugin::parseUuid(request.param("id"));
-    if (!job)
-        return error(request, 400, "Invalid job ID format", "INVALID_JOB_ID", "The id of a job is a UUID.");
-    const std::string key(request.param("keyId"));
+    std::optional<std::string> job;
+    if (request.route() != harden) {
+        job = plugin::parseUuid(request.param("id"));
+        if (!job)
+            return error(request, 400, "Invalid job ID format", "INVALID_JOB_ID",
+                         "The id of a job is a UUID.");
+    }
+    const std::string key(job ? request.param("keyId") : std::string_view());
     if (key.size() > kLongestId || key.find('\0') != std::string::npos || !plugin::isUtf8(key))
         return problem(request, AdminProblem::keyNotFound);
     if (!request.request().body().empty() && !isJson(request.request()))
@@ -175,12 +186,30 @@ HttpResponse KeyRoutes::handle(const HttpRequest& request) {
                      "Send the body as Content-Type: application/json.");
     const auto deadline = request.request().deadline() - std::chrono::milliseconds(20);
     try {
-        return dispatch(request, *job, key, deadline);
+        return job ? dispatch(request, *job, key, deadline) : hardenSome(request, deadline);
     } catch (const plugin::DatabaseUnavailable& error_) {
         _host.log(USHER_LOG_ERROR, std::string("key management: ") + error_.what());
         return error(request, 503, "Storage unavailable", "STORAGE_UNAVAILABLE",
                      "The database does not answer. Try again in a moment.");
     }
+}
+
+HttpResponse KeyRoutes::hardenSome(const HttpRequest& request, auth::Deadline deadline) {
+    std::string cursor;
+    const auto errors = readHardening(request.request().body(), cursor);
+    if (!errors.empty()) return invalidBody(request, errors);
+    const HardenStore::Result result = _hardening.harden(deadline, cursor);
+    if (result.fromHex + result.fromClear > 0)
+        audit(request, "keys",
+              "hex=" + std::to_string(result.fromHex) + " clear=" + std::to_string(result.fromClear));
+    Json body{{"success", true},
+              {"rewritten", {{"hex", result.fromHex}, {"clear", result.fromClear}}},
+              {"unchanged", result.unchanged},
+              {"skipped", Json::array()},
+              {"nextCursor", nullptr}};
+    for (const std::string& id : result.skipped) body["skipped"].push_back(id);
+    if (!result.next.empty()) body["nextCursor"] = result.next;
+    return {200, plugin::toText(body)};
 }
 
 HttpResponse KeyRoutes::dispatch(const HttpRequest& request, const std::string& job, const std::string& key,
@@ -203,7 +232,7 @@ HttpResponse KeyRoutes::dispatch(const HttpRequest& request, const std::string& 
         fresh.settings = std::move(settings);
         const auto answer = _store.create(deadline, fresh);
         if (answer.problem != AdminProblem::none) return problem(request, answer.problem);
-        audit(request, job, fresh.id, "name=" + *fresh.settings.name + " start=" + fresh.start);
+        audit(request, resourceOf(job, fresh.id), "name=" + *fresh.settings.name + " start=" + fresh.start);
         HttpResponse response = withSecret(answer.keys.at(0), secret);
         plugin::wipe(secret);
         return response;
@@ -214,13 +243,13 @@ HttpResponse KeyRoutes::dispatch(const HttpRequest& request, const std::string& 
         if (!errors.empty()) return invalidBody(request, errors);
         const auto answer = _store.update(deadline, job, key, change);
         if (answer.problem != AdminProblem::none) return problem(request, answer.problem);
-        audit(request, job, key, changedFields(change));
+        audit(request, resourceOf(job, key), changedFields(change));
         return {200, plugin::toText({{"success", true}, {"apiKey", listed(answer.keys.at(0))}})};
     }
     case remove: {
         const AdminProblem outcome = _store.remove(deadline, job, key);
         if (outcome != AdminProblem::none) return problem(request, outcome);
-        audit(request, job, key, "");
+        audit(request, resourceOf(job, key), "");
         return {200, R"({"success":true,"message":"API key deleted successfully"})"};
     }
     case rotate: {
@@ -231,7 +260,8 @@ HttpResponse KeyRoutes::dispatch(const HttpRequest& request, const std::string& 
         NewKey fresh = newKey(request, job, secret);
         const auto answer = _store.rotate(deadline, key, fresh, grace);
         if (answer.problem != AdminProblem::none) return problem(request, answer.problem);
-        audit(request, job, key, "rotated to key:" + fresh.id + " graceSeconds=" + std::to_string(grace));
+        audit(request, resourceOf(job, key),
+              "rotated to key:" + fresh.id + " graceSeconds=" + std::to_string(grace));
         HttpResponse response = withSecret(answer.keys.at(0), secret);
         plugin::wipe(secret);
         return response;
@@ -239,10 +269,6 @@ HttpResponse KeyRoutes::dispatch(const HttpRequest& request, const std::string& 
     default:
         return problem(request, AdminProblem::none);
     }
-}
-
-std::string KeyRoutes::openapiPaths() {
-    return "";
 }
 
 } // namespace usher::apikey

@@ -29,7 +29,8 @@ constexpr std::string_view kWindowsPostgres = R"sql(WITH clock AS MATERIALIZED
     (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now)
 SELECT k.{id}, c.now, coalesce(k.{enabled}, true), coalesce(k.{expires_at} < clock_timestamp(), false),
     coalesce(k.{rate_limit_enabled}, true), coalesce(k.{rate_limit_max}, 100),
-    coalesce(k.{rate_limit_time_window}, 60000), k.{remaining}, w.used, w.oldest
+    coalesce(k.{rate_limit_time_window}, 60000), k.{remaining}, w.used, w.oldest, k.{refill_interval},
+    k.{refill_amount}, (extract(epoch FROM coalesce(k.{last_refill_at}, k.{created_at})) * 1000000)::bigint
 FROM apikey k CROSS JOIN clock c CROSS JOIN LATERAL
     (SELECT count(*) AS used, min(s.at) AS oldest FROM apikey_spend s
      WHERE coalesce(k.{rate_limit_enabled}, true) AND s.apikey_id = k.{id}
@@ -41,7 +42,9 @@ constexpr std::string_view kWindowsSqlite =
     CASE WHEN k.{expires_at} IS NULL THEN 0
          ELSE coalesce(julianday(k.{expires_at}) < julianday('now'), 1) END,
     coalesce(k.{rate_limit_enabled}, 1), coalesce(k.{rate_limit_max}, 100),
-    coalesce(k.{rate_limit_time_window}, 60000), k.{remaining}, count(s.at), min(s.at)
+    coalesce(k.{rate_limit_time_window}, 60000), k.{remaining}, count(s.at), min(s.at), k.{refill_interval},
+    k.{refill_amount}, CAST(round((julianday(coalesce(k.{last_refill_at}, k.{created_at})) - 2440587.5)
+                                  * 86400000) AS INTEGER) * 1000
 FROM apikey k LEFT JOIN apikey_spend s ON coalesce(k.{rate_limit_enabled}, 1) AND s.apikey_id = k.{id}
     AND s.at > CAST($2 AS INTEGER) - coalesce(k.{rate_limit_time_window}, 60000) * 1000
     AND s.at <= CAST($2 AS INTEGER) + 1000000
@@ -65,9 +68,25 @@ constexpr std::string_view kUsePostgres = "UPDATE apikey k SET {remaining} = k.{
 constexpr std::string_view kUseSqlite =
     "UPDATE apikey SET {remaining} = {remaining} - CAST($2 AS integer) WHERE {id} = $1 AND {remaining} >= $2";
 
+// A refill replaces what was left, whatever it was. Its time is cut to milliseconds, so that what the same
+// transaction spends is not older than it, in a column of whichever precision.
+constexpr std::string_view kRefillPostgres =
+    "UPDATE apikey SET {remaining} = {refill_amount} - CAST($2 AS integer), "
+    "{last_refill_at} = date_trunc('milliseconds', to_timestamp(CAST($3 AS bigint) / 1000000.0)) "
+    "WHERE {id} = $1 AND {remaining} IS NOT NULL AND {refill_amount} >= CAST($2 AS integer)";
+constexpr std::string_view kRefillSqlite =
+    "UPDATE apikey SET {remaining} = {refill_amount} - CAST($2 AS integer), {last_refill_at} = $3 "
+    "WHERE {id} = $1 AND {remaining} IS NOT NULL AND {refill_amount} >= CAST($2 AS integer)";
+
+// What was taken before the last refill was replaced by it: giving it back as well would make a use of
+// nothing.
 constexpr std::string_view kRefundPostgres =
-    "DELETE FROM apikey_spend WHERE id = ANY ($1::bigint[]) RETURNING apikey_id, uses";
-constexpr std::string_view kRefundSqlite = "DELETE FROM apikey_spend WHERE id = $1 RETURNING apikey_id, uses";
+    R"sql(DELETE FROM apikey_spend s USING apikey k WHERE s.id = ANY ($1::bigint[]) AND k.{id} = s.apikey_id
+RETURNING s.apikey_id, CASE WHEN s.at < (extract(epoch FROM k.{last_refill_at}) * 1000000)::bigint THEN 0
+                            ELSE s.uses END)sql";
+constexpr std::string_view kRefundSqlite = R"sql(DELETE FROM apikey_spend WHERE id = $1
+RETURNING apikey_id, CASE WHEN at < (SELECT CAST(round((julianday(k.{last_refill_at}) - 2440587.5) * 86400000)
+    AS INTEGER) * 1000 FROM apikey k WHERE k.{id} = apikey_id) THEN 0 ELSE uses END)sql";
 constexpr std::string_view kRefundUse = "UPDATE apikey SET {remaining} = {remaining} + CAST($2 AS integer) "
                                         "WHERE {id} = $1 AND {remaining} IS NOT NULL";
 
@@ -112,6 +131,16 @@ struct SpendStore::Window {
     std::int64_t used = 0;
     std::int64_t frees = 0; ///< time of the entry whose end makes room next
     std::int64_t taken = 0;
+    std::int64_t refillAmount = 0;
+    std::optional<std::int64_t> refillsAt; ///< when the uses are made full again; nothing: never
+    bool refilled = false;
+
+    /// Makes the uses full when their time has come; a key without a number of uses needs none.
+    void refill() {
+        if (refilled || !remaining || !refillsAt || now <= *refillsAt) return;
+        refilled = true;
+        remaining = refillAmount;
+    }
 
     Limits limits() const {
         const std::int64_t ends = frees + windowMs * kMicrosPerMs - now;
@@ -124,8 +153,10 @@ SpendStore::SpendStore(Database& database, const Columns& columns)
     : _database(database), _postgres(database.kind() == Database::Kind::postgres),
       _lockSkip(columns.expand(kLockSkip)), _lockWait(columns.expand(kLockWait)),
       _windows(columns.expand(kWindowsPostgres)), _windowsSqlite(columns.expand(kWindowsSqlite)),
-      _use(columns.expand(_postgres ? kUsePostgres : kUseSqlite)), _refundUse(columns.expand(kRefundUse)),
-      _past(columns.expand(kPast)) {}
+      _use(columns.expand(_postgres ? kUsePostgres : kUseSqlite)),
+      _refill(columns.expand(_postgres ? kRefillPostgres : kRefillSqlite)),
+      _refund(columns.expand(_postgres ? kRefundPostgres : kRefundSqlite)),
+      _refundUse(columns.expand(kRefundUse)), _past(columns.expand(kPast)) {}
 
 void SpendStore::settle(plugin::Deadline deadline, std::vector<Spend>& spends, std::vector<Refund>& refunds,
                         Locking locking) {
@@ -173,6 +204,10 @@ std::vector<SpendStore::Window> SpendStore::windows(Session& session,
         window.remaining = rows.maybeInteger(i, 7);
         window.used = rows.integer(i, 8);
         window.frees = rows.maybeInteger(i, 9).value_or(window.now);
+        const auto interval = rows.maybeInteger(i, 10), refilledAt = rows.maybeInteger(i, 12);
+        window.refillAmount = rows.integer(i, 11);
+        if (interval && *interval > 0 && window.refillAmount > 0 && refilledAt)
+            window.refillsAt = *refilledAt + *interval * kMicrosPerMs;
         if (window.limited && window.max > 0 && window.used > window.max) {
             const Result freed = session.run(
                 _postgres ? kFreed : kFreedSqlite,
@@ -203,6 +238,7 @@ void SpendStore::decide(Session& session, std::vector<Spend>& spends) {
         const auto at = byId.find(spend.key.id);
         if (spend.outcome == Outcome::locked || at == byId.end()) continue;
         Window& window = *at->second;
+        window.refill();
         const bool full = window.limited && window.used + window.taken >= window.max;
         const bool none = window.remaining && *window.remaining - window.taken <= 0;
         spend.outcome = !window.enabled || window.expired ? Outcome::stale
@@ -218,6 +254,8 @@ void SpendStore::decide(Session& session, std::vector<Spend>& spends) {
             rowUses.emplace_back(window.remaining ? "1" : "0");
         }
         if (window.limited) spend.limits = window.limits();
+        if (window.remaining && window.refillsAt && !window.refilled)
+            spend.refillMs = (*window.refillsAt - window.now) / kMicrosPerMs + 1;
         spend.key.windowMs = window.windowMs;
     }
     if (_postgres && !rowIds.empty()) {
@@ -238,6 +276,12 @@ void SpendStore::takeUses(Session& session, const std::vector<Window>& windows) 
     std::vector<std::string> taken;
     for (const Window& window : windows) {
         if (!window.remaining || window.taken == 0) continue;
+        if (window.refilled) {
+            const std::string at = _postgres ? std::to_string(window.now) : plugin::formatTime(window.now);
+            if (session.run(_refill, {window.id, std::to_string(window.taken), at}).affected() != 1)
+                throw std::runtime_error("the refill of a key changed under its lock");
+            continue;
+        }
         keys.push_back(window.id);
         taken.push_back(std::to_string(window.taken));
     }
@@ -261,10 +305,9 @@ void SpendStore::refund(Session& session, const std::vector<const Refund*>& refu
     };
     std::vector<std::string> ids;
     for (const Refund* refund : refunds) ids.push_back(std::to_string(refund->spend));
-    if (_postgres && !ids.empty())
-        count(session.run(kRefundPostgres, {arrayOf(_database.kind(), viewsOf(ids))}));
+    if (_postgres && !ids.empty()) count(session.run(_refund, {arrayOf(_database.kind(), viewsOf(ids))}));
     if (!_postgres)
-        for (const std::string& id : ids) count(session.run(kRefundSqlite, {id}));
+        for (const std::string& id : ids) count(session.run(_refund, {id}));
     for (const auto& [key, number] : uses)
         if (number > 0) session.run(_refundUse, {key, std::to_string(number)});
 }

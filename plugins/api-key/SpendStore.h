@@ -22,6 +22,7 @@ struct Spend {
     std::optional<Limits> limits = std::nullopt;
     std::int64_t id = 0; ///< of its row in apikey_spend, when granted
     int tries = 0;
+    std::optional<std::int64_t> refillMs = std::nullopt; ///< until the uses are full again; nothing: never
 };
 
 /// A spend that came to nothing: its row goes, and the use that it took comes back. Repeating it is harmless.
@@ -63,7 +64,8 @@ private:
 
     plugin::Database& _database;
     const bool _postgres;
-    const std::string _lockSkip, _lockWait, _windows, _windowsSqlite, _use, _refundUse, _past;
+    const std::string _lockSkip, _lockWait, _windows, _windowsSqlite, _use, _refill, _refund, _refundUse,
+        _past;
 };
 
 } // namespace usher::apikey

@@ -4,6 +4,7 @@
 #include "common/Text.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 namespace usher::apikey {
 
@@ -17,6 +18,7 @@ constexpr auto kMargin = milliseconds(10);
 constexpr auto kFlush = seconds(1); // request_count and last_request may lag by this
 constexpr auto kPruneEvery = seconds(60);
 constexpr std::size_t kMostRefunds = 100'000; // beyond it the window is short by a few: never over the limit
+constexpr std::size_t kMostFull = 10'000;     // beyond it a refusal costs what a grant costs
 
 } // namespace
 
@@ -108,6 +110,8 @@ void Spender::settle(std::vector<Spend>& spends, std::vector<Refund>& refunds) {
     auto deadline = now + milliseconds(spends.empty() ? 1000 : 100);
     for (const Spend& spend : spends) deadline = std::max(deadline, spend.check.deadline - kMargin);
     try {
+        refuseFull(deadline, spends, refunds);
+        if (spends.empty() && refunds.empty()) return;
         _stores.spends.settle(deadline, spends, refunds, SpendStore::Locking::skip);
     } catch (const plugin::DatabaseUnavailable& error) {
         for (Spend& spend : spends) spend.check.call.complete(auth::Verdict::error(error.what()));
@@ -126,11 +130,43 @@ void Spender::settle(std::vector<Spend>& spends, std::vector<Refund>& refunds) {
     for (Refund& refund : refunds)
         if (refund.locked) _stragglers.add(std::move(refund));
     for (Spend& spend : spends) {
-        if (spend.outcome == Spend::Outcome::locked)
+        if (spend.outcome == Spend::Outcome::locked) {
             _stragglers.add(std::move(spend));
-        else
-            answer(spend);
+            continue;
+        }
+        if (spend.outcome == Spend::Outcome::rateLimited) {
+            if (_full.size() >= kMostFull) _full.clear();
+            _full.insert(spend.key.id);
+        }
+        answer(spend);
     }
+}
+
+/// Whoever hammers a key that is over its limit is refused by a read. A window that is full in any committed
+/// snapshot was full at that moment: to refuse, no lock is needed (a row lock is a write, and waits for the
+/// disk). To grant, it is: what is not full any more goes the usual way, and so does all that has a refund.
+void Spender::refuseFull(plugin::Deadline deadline, std::vector<Spend>& spends,
+                         const std::vector<Refund>& refunds) {
+    for (const Refund& refund : refunds) _full.erase(refund.keyId);
+    std::vector<std::string_view> ids;
+    for (const Spend& spend : spends)
+        if (_full.contains(spend.key.id)) ids.push_back(spend.key.id);
+    if (ids.empty()) return;
+    std::unordered_map<std::string, Limits> full;
+    for (auto& [id, limits] : _stores.spends.peek(deadline, ids)) {
+        if (limits.remaining == 0)
+            full.emplace(std::move(id), limits);
+        else
+            _full.erase(id);
+    }
+    std::erase_if(spends, [&](Spend& spend) {
+        const auto at = full.find(spend.key.id);
+        if (at == full.end()) return false;
+        spend.outcome = Spend::Outcome::rateLimited;
+        spend.limits = at->second;
+        answer(spend);
+        return true;
+    });
 }
 
 void Spender::answer(Spend& spend) {
@@ -147,7 +183,7 @@ void Spender::answer(Spend& spend) {
         spend.check.call.complete(rateLimited(spend.key, spend.limits.value_or(Limits{})));
         break;
     case Spend::Outcome::usedUp:
-        spend.check.call.complete(usedUp(spend.key, spend.limits));
+        spend.check.call.complete(usedUp(spend.key, spend.limits, spend.refillMs));
         break;
     case Spend::Outcome::granted:
         allow(spend);
@@ -168,7 +204,7 @@ void Spender::allow(Spend& spend) {
     }
     const usher_call handle = check.call.handle();
     if (check.spends) _ledger.put(handle, {spend.key.id, spend.id});
-    if (check.call.complete(allowed(spend.key, spend.limits))) return;
+    if (check.call.complete(allowed(check, spend.key, spend.limits))) return;
     // Too late: nobody will settle it.
     if (check.spends && _ledger.take(handle) && spend.id != 0) refund(spend.key.id, spend.id);
 }

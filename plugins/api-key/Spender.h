@@ -9,6 +9,7 @@
 #include <deque>
 #include <functional>
 #include <thread>
+#include <unordered_set>
 
 namespace usher::apikey {
 
@@ -45,6 +46,8 @@ public:
 private:
     void run();
     void settle(std::vector<Spend>& spends, std::vector<Refund>& refunds);
+    void refuseFull(plugin::Deadline deadline, std::vector<Spend>& spends,
+                    const std::vector<Refund>& refunds);
     void answer(Spend& spend);
     void keepHouse();
 
@@ -64,7 +67,10 @@ private:
     plugin::Deadline _refundsNotBefore PLUGIN_GUARDED_BY(_mutex){}; ///< after a failure: no busy loop
     UsageStore::Uses _uses PLUGIN_GUARDED_BY(_mutex);
     plugin::Deadline _usesNotBefore PLUGIN_GUARDED_BY(_mutex){};
-    plugin::Deadline _pruneNotBefore{}; ///< own thread only
+    // Own thread only.
+    std::unordered_set<std::string>
+        _full; ///< keys whose window was full when last decided: a hint, no verdict
+    plugin::Deadline _pruneNotBefore{};
 };
 
 } // namespace usher::apikey

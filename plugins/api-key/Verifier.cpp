@@ -152,7 +152,7 @@ void Verifier::answer(std::vector<Check>& checks, const std::vector<const KeyRow
         } else if (check.spends && (row->spends() || row->stored != check.stored)) {
             spends.push_back({std::move(check), *row});
         } else if (!check.spends && row->limited) {
-            withLimits.emplace_back(i, allowed(*row, std::nullopt));
+            withLimits.emplace_back(i, allowed(check, *row, std::nullopt));
         } else {
             Spend free{std::move(check), *row};
             _spender->allow(free);

@@ -64,7 +64,8 @@ Verdict Judge::judgeSession(const auth::Request& request, const Credential& cred
         return Verdict::deny("INSUFFICIENT_PERMISSIONS", "Insufficient permissions",
                              "Your role is " + role + ". Ask an admin to do this, or for another role.")
             .status(403)
-            .audit(principal + " is " + role);
+            .audit("role " + role)
+            .principal(principal, session->user.name);
     Verdict verdict = Verdict::allow(principal, session->user.name, role);
     if (extendIfDue(credential, *session, deadline) && credential.kind == Credential::Kind::cookie)
         for (const std::string& cookie : _cookies.setting(credential.storedToken, isSecure(request), true))

@@ -15,6 +15,8 @@ using plugin::Database;
 constexpr std::string_view kColumnsPostgres =
     R"(SELECT attname FROM pg_attribute WHERE attrelid = to_regclass('"' || $1 || '"') AND attnum > 0 AND NOT attisdropped)";
 constexpr std::string_view kColumnsSqlite = "SELECT name FROM pragma_table_info($1)";
+constexpr std::string_view kIntegerTimes =
+    "SELECT 1 FROM pragma_table_info('session') WHERE name = $1 AND lower(type) LIKE '%int%'";
 
 /// <date> and <bool> are the column types that better-auth uses on this database.
 constexpr std::string_view kUser = R"(CREATE TABLE {user} (
@@ -66,6 +68,15 @@ Columns columnsOf(Database& database, const std::string& table) {
     return columns;
 }
 
+void refuseIntegerTimes(Database& database, const std::string& column) {
+    if (database.kind() != Database::Kind::sqlite) return;
+    database.read(std::chrono::steady_clock::now() + std::chrono::seconds(10), [&](plugin::Session& session) {
+        if (!session.run(kIntegerTimes, {column}).empty())
+            throw std::runtime_error("the table session is there already, but its times are integers: on "
+                                     "SQLite only times as text can be shared (better-auth's Kysely tables)");
+    });
+}
+
 std::string typed(std::string sql, Database::Kind kind) {
     const bool postgres = kind == Database::Kind::postgres;
     const std::array<std::pair<std::string_view, std::string_view>, 2> types{
@@ -109,6 +120,7 @@ Naming prepareSchema(Database& database) {
                 throw std::runtime_error("the table " + table + " is there already, but has no column " +
                                          dialect.column(column) +
                                          ": it is not one of better-auth's, or of another version");
+    refuseIntegerTimes(database, unquoted(dialect.column("expires_at")));
     sql += dialect.sql(kSetup);
     // On a later start the first migration is recorded and its text does not matter any more.
     plugin::migrate(database, "session",

@@ -20,6 +20,9 @@ class TriggerContractTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(bodiesAreJudgedStrictly);
     CPPUNIT_TEST(aFullQueueAnswers429);
     CPPUNIT_TEST(idempotencyHoldsForReplaysAndMismatches);
+    CPPUNIT_TEST(whatIsGivenBackIsShownAsFree);
+    CPPUNIT_TEST(aKeySeesTheRunsOfItsJob);
+    CPPUNIT_TEST(onlyAnAdminHardensKeys);
     CPPUNIT_TEST(aThousandParallelRequestsMakeOneRun);
     CPPUNIT_TEST(waitAnswersWithTheEndedRun);
     CPPUNIT_TEST(aRevokedKeyIsDeadAtOnce);
@@ -241,6 +244,72 @@ class TriggerContractTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(
             202, w.trigger(job, fresh.key, R"({"idempotencyKey":"a"})", {{"Idempotency-Key", "a"}}).status);
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, runsOf(job));
+    }
+
+    void whatIsGivenBackIsShownAsFree() {
+        World& w = world();
+        std::string job = w.createJob({"true"});
+        auto key = w.createKey(job, {{"rateLimit", {{"max", 10}, {"windowSeconds", 3600}}}});
+        auto left = [&](const std::string& body, Headers more = {}) {
+            Answer answer = w.trigger(job, key.key, body, std::move(more));
+            CPPUNIT_ASSERT_EQUAL(answer.field("ratelimit-remaining"), answer.field("x-ratelimit-remaining"));
+            return std::to_string(answer.status) + " " + answer.field("ratelimit-remaining");
+        };
+        CPPUNIT_ASSERT_EQUAL(std::string("202 9"), left("{}", {{"Idempotency-Key", "a"}}));
+        CPPUNIT_ASSERT_EQUAL(std::string("202 9"), left("{}", {{"Idempotency-Key", "a"}}));
+        CPPUNIT_ASSERT_EQUAL(std::string("400 9"), left("{"));
+        CPPUNIT_ASSERT_EQUAL(std::string("202 8"), left("{}"));
+    }
+
+    void aKeySeesTheRunsOfItsJob() {
+        World& w = world();
+        std::string job = w.createJob({"true"}), otherJob = w.createJob({"true"});
+        auto mine = w.createKey(job), theirs = w.createKey(job), reader = w.createKey(job);
+        w.sql("UPDATE apikey SET permissions = '[\"read:" + job + "\"]' WHERE id = '" + reader.id + "'");
+        const std::string run = w.trigger(job, mine.key).json().at("data").at("runId");
+        const std::string other = w.trigger(job, theirs.key).json().at("data").at("runId");
+        auto get = [&](const World::Key& key, const std::string& target) {
+            return Http(w.port()).request("GET", target, {{"Authorization", "Bearer " + key.key}});
+        };
+        auto list = [&](const World::Key& key, const std::string& of) {
+            Answer answer = get(key, "/api/runs?jobId=" + of);
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 200, answer.status);
+            return answer.json().at("runs");
+        };
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, list(mine, job).size());
+        CPPUNIT_ASSERT_EQUAL(run, list(mine, job).at(0).at("id").get<std::string>());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, list(reader, job).size());
+        expect(get(mine, "/api/runs?jobId=" + otherJob), 403, "API key not authorized for this job",
+               "API_KEY_NOT_AUTHORIZED");
+        Answer unnamed = get(mine, "/api/runs");
+        expect(unnamed, 403, "API key not authorized for this job", "API_KEY_NOT_AUTHORIZED");
+        CPPUNIT_ASSERT(unnamed.body.find("jobId=") != std::string::npos);
+        // One run: what it started, and with read: any of the job.
+        w.finished(run);
+        for (const std::string& what : std::vector<std::string>{"", "/log?test=0", "/events"}) {
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(what, 200, get(mine, "/api/runs/" + run + what).status);
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(what, 403, get(theirs, "/api/runs/" + run + what).status);
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(what, 200, get(reader, "/api/runs/" + run + what).status);
+        }
+        auto cancel = [&](const World::Key& key, const std::string& id) {
+            return Http(w.port())
+                .request("POST", "/api/runs/" + id + "/cancel", {{"Authorization", "Bearer " + key.key}})
+                .status;
+        };
+        CPPUNIT_ASSERT_EQUAL(403, cancel(mine, other));
+        CPPUNIT_ASSERT_EQUAL(403, cancel(reader, other));
+        CPPUNIT_ASSERT_EQUAL_MESSAGE("its own, which has ended", 409, cancel(mine, run));
+    }
+
+    void onlyAnAdminHardensKeys() {
+        World& w = world();
+        const std::string path = "/api/api-keys/harden";
+        CPPUNIT_ASSERT_EQUAL(401, Http(w.port()).request("POST", path).status);
+        expect(w.as(w.signInAs("editor"), "POST", path), 403, "Insufficient permissions",
+               "INSUFFICIENT_PERMISSIONS");
+        Answer answer = w.admin("POST", path);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 200, answer.status);
+        CPPUNIT_ASSERT(answer.json().at("unchanged").get<int>() >= 0);
     }
 
     void aThousandParallelRequestsMakeOneRun() {

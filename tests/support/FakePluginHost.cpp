@@ -194,6 +194,24 @@ Response FakePluginHost::request(const std::string& method, const std::string& p
     throw std::runtime_error("no route for " + method + " " + path);
 }
 
+std::set<std::string> FakePluginHost::routes() const {
+    const auto* table =
+        static_cast<const usher_http_routes*>(_entry->ops->get_extension(_self, USHER_EXT_HTTP_ROUTES));
+    std::set<std::string> all;
+    for (std::size_t i = 0; i < table->route_count; ++i) {
+        std::string method = text(table->routes[i].method);
+        for (char& c : method) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+        all.insert(method + " " + text(table->routes[i].path));
+    }
+    return all;
+}
+
+std::string FakePluginHost::openapiPaths() const {
+    return text(
+        static_cast<const usher_http_routes*>(_entry->ops->get_extension(_self, USHER_EXT_HTTP_ROUTES))
+            ->openapi_paths);
+}
+
 bool FakePluginHost::healthy(std::string& reason) {
     const auto* table = static_cast<const usher_health*>(_entry->ops->get_extension(_self, USHER_EXT_HEALTH));
     char buffer[256];
@@ -229,6 +247,7 @@ usher_status FakePluginHost::complete(const usher_host* host, usher_call call, c
     said.decision = verdict->decision, said.httpStatus = verdict->http_status, said.flags = verdict->flags;
     said.limit = verdict->limit, said.remaining = verdict->remaining, said.resetMs = verdict->reset_ms;
     said.principalId = text(verdict->principal_id), said.principalName = text(verdict->principal_name);
+    said.principalRole = text(verdict->principal_role);
     said.code = text(verdict->code), said.audit = text(verdict->audit_message);
     const std::string message = text(verdict->public_message);
     said.title = message.substr(0, message.find('\n'));

@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -36,7 +37,7 @@ struct Said {
     int decision = 0, httpStatus = 0;
     std::uint32_t flags = 0;
     std::int64_t limit = 0, remaining = 0, resetMs = 0;
-    std::string principalId, principalName, code, title, message, audit;
+    std::string principalId, principalName, principalRole, code, title, message, audit;
     Fields headers;
     usher_call call = 0;
     std::string header(const std::string& name) const;
@@ -71,6 +72,8 @@ public:
 
     Response request(const std::string& method, const std::string& path, const std::string& body = "",
                      const std::string& user = "user:u1");
+    std::set<std::string> routes() const; ///< "get /api/…"
+    std::string openapiPaths() const;
     bool healthy(std::string& reason);
     std::string log();
     std::vector<std::string> audit();

@@ -5,6 +5,7 @@
 #include "app/TriggerJob.h"
 #include "domain/Executor.h"
 #include "domain/JobStore.h"
+#include "http/OpenApiDocument.h"
 #include "http/Router.h"
 #include "observe/Health.h"
 #include "observe/Metrics.h"
@@ -40,20 +41,24 @@ void addRunRoutes(Router& router, Services& services);
 void addRunLogRoutes(Router& router, Services& services);
 void addRunEventRoutes(Router& router, Services& services);
 void addArtifactRoutes(Router& router, Services& services);
+void addAuditRoutes(Router& router, Services& services);
 void addOperationRoutes(Router& router, Services& services);
 void addMetricsRoute(Router& router, Services& services);
+/// `document` outlives the router and changes no more once the listener has started.
+void addOpenApiRoute(Router& router, const OpenApiDocument& document);
 
 /// The id in the path, or 400 with the words of the contract; nothing when it was refused.
 std::optional<std::string> jobIdOf(Context& context);
 std::optional<std::string> testIdOf(Context& context);
 std::optional<std::string> runIdOf(Context& context);
-/// `limit` and `cursor` of a list, or 400.
-std::optional<PageRequest> pageOf(Context& context);
+Refusal invalidJobId();
+/// `limit` and `cursor` of a list, or 400. `serial`: the list's rows have numbers for ids.
+std::optional<PageRequest> pageOf(Context& context, bool serial = false);
 /// Loader for actions on a run: job_id and started_by.
 Router::Loader runAttributes(Services& services);
-/// One record of a change that was carried out.
+/// One record of a change that was carried out, or, with the code of its refusal, that was not.
 void auditChange(Services& services, const Context& context, const std::string& action,
-                 const std::string& resource, const std::string& detail = {});
+                 const std::string& resource, const std::string& detail = {}, const std::string& code = {});
 /// Answers with the run when it has ended, or calls `late` when `wait` is over. [any-thread]
 void replyWhenEnded(Services& services, std::shared_ptr<Exchange> exchange, const std::string& runId,
                     std::chrono::seconds wait, std::function<Reply()> late, Fields fields);

@@ -51,8 +51,8 @@ void readParameters(BodyReader& body, JobSettings& settings) {
     settings.parameters = std::move(parameters);
 }
 
-/// Overwrites what the body names; false when it was refused.
-bool readSettings(Context& context, JobSettings& settings, bool creating) {
+/// Overwrites what the body names, and tells the names; nothing when it was refused.
+std::optional<std::string> readSettings(Context& context, JobSettings& settings, bool creating) {
     BodyReader body(context.request());
     if (auto name = body.text("name", 1, 255, creating, true)) settings.name = *name;
     if (body.isNull("description"))
@@ -76,9 +76,9 @@ bool readSettings(Context& context, JobSettings& settings, bool creating) {
     readParameters(body, settings);
     if (auto refusal = body.problem()) {
         context.refuse(*refusal);
-        return false;
+        return std::nullopt;
     }
-    return true;
+    return body.names();
 }
 
 Json withTests(Services& services, const Job& job) {
@@ -124,10 +124,11 @@ void update(Services& services, Context& context) {
     auto job = services.jobs.findJob(*id);
     if (!job) return void(context.refuse(notFound("Job", "JOB_NOT_FOUND")));
     JobSettings settings = *job;
-    if (!readSettings(context, settings, false)) return;
+    auto changed = readSettings(context, settings, false);
+    if (!changed) return;
     auto updated = services.jobs.updateJob(*id, settings);
     if (!updated) return void(context.refuse(notFound("Job", "JOB_NOT_FOUND")));
-    auditChange(services, context, "job.update", "job:" + *id);
+    auditChange(services, context, "job.update", "job:" + *id, *changed);
     services.scheduler.wake(); // resumed, or a higher limit
     context.reply(Reply::json(200, {{"success", true}, {"job", withTests(services, *updated)}}));
 }

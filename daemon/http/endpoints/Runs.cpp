@@ -23,7 +23,7 @@ void list(Services& services, Context& context) {
             return void(context.refuse(badRequest(
                 "status", "must be queued, running, passed, failed, error, timeout, cancelled or lost")));
     }
-    // A key sees what it started; people see everything.
+    // A key sees what it started, unless its plugin gave it a role for this job; people see everything.
     if (!context.principal.id.starts_with("user:") && context.principal.role.empty())
         filter.principalId = context.principal.id;
     auto runs = services.runs.listRuns(filter);
@@ -31,6 +31,13 @@ void list(Services& services, Context& context) {
     for (const Run& run : runs.items) list.push_back(toJson(run, false));
     Json cursor = runs.nextCursor.empty() ? Json(nullptr) : Json(runs.nextCursor);
     context.reply(Reply::json(200, {{"runs", std::move(list)}, {"nextCursor", std::move(cursor)}}));
+}
+
+/// Loader for the list: the job whose runs are wanted, for plugins that know their jobs.
+Fields jobOfList(Context& context) {
+    auto job = context.queryValue("jobId");
+    auto id = job ? parseUuid(*job) : std::nullopt;
+    return id ? Fields{{"job_id", *id}} : Fields{};
 }
 
 void read(Services&, Context& context) {
@@ -68,15 +75,17 @@ void rerun(Services& services, const Shared& context) {
     if (!runIdOf(*context)) return;
     if (!context->run) return void(context->refuse(notFound("Run", "RUN_NOT_FOUND")));
     const Run& run = *context->run;
-    auditChange(services, *context, "run.rerun", "run:" + run.id);
     Instant deadline = context->request().received + services.gate.settings().budget;
     services.triggers.submit(run.jobId, context->principal, "rerun", run.parameters, deadline,
-                             [context](const TriggerAnswer& answer) {
+                             [&services, context, rerun = "run:" + run.id](const TriggerAnswer& answer) {
                                  if (const auto* refusal = std::get_if<Refusal>(&answer.result)) {
+                                     auditChange(services, *context, "run.rerun", rerun, "", refusal->code);
                                      context->refuse(*refusal);
                                      return;
                                  }
                                  const auto& made = std::get<TriggeredRun>(answer.result);
+                                 auditChange(services, *context, "run.rerun", rerun,
+                                             "made run:" + made.runId);
                                  Json data = {{"jobId", made.jobId},
                                               {"jobName", made.jobName},
                                               {"runId", made.runId},
@@ -97,7 +106,7 @@ void rerun(Services& services, const Shared& context) {
 
 void addRunRoutes(Router& router, Services& s) {
     auto attributes = runAttributes(s);
-    router.add({"GET", "/api/runs", "run.list", [&s](Shared c) { list(s, *c); }});
+    router.add({"GET", "/api/runs", "run.list", [&s](Shared c) { list(s, *c); }, "id", jobOfList});
     router.add({"GET", "/api/runs/{id}", "run.read", [&s](Shared c) { read(s, *c); }, "id", attributes});
     router.add(
         {"POST", "/api/runs/{id}/cancel", "run.cancel", [&s](Shared c) { cancel(s, *c); }, "id", attributes});

@@ -8,7 +8,9 @@ namespace {
 
 using Shared = std::shared_ptr<Context>;
 
-bool readSettings(Services& services, Context& context, TestSettings& settings, bool creating) {
+/// Overwrites what the body names, and tells the names; nothing when it was refused.
+std::optional<std::string> readSettings(Services& services, Context& context, TestSettings& settings,
+                                        bool creating) {
     BodyReader body(context.request());
     if (auto title = body.text("title", 1, 255, creating, true)) settings.title = *title;
     if (body.isNull("description"))
@@ -24,9 +26,9 @@ bool readSettings(Services& services, Context& context, TestSettings& settings, 
     if (auto priority = body.integer("priority", 0, 9)) settings.priority = static_cast<int>(*priority);
     if (auto refusal = body.problem()) {
         context.refuse(*refusal);
-        return false;
+        return std::nullopt;
     }
-    return true;
+    return body.names();
 }
 
 void list(Services& services, Context& context) {
@@ -62,10 +64,11 @@ void update(Services& services, Context& context) {
     auto test = services.jobs.findTest(*id);
     if (!test) return void(context.refuse(notFound("Test", "TEST_NOT_FOUND")));
     TestSettings settings = *test;
-    if (!readSettings(services, context, settings, false)) return;
+    auto changed = readSettings(services, context, settings, false);
+    if (!changed) return;
     auto updated = services.jobs.updateTest(*id, settings);
     if (!updated) return void(context.refuse(notFound("Test", "TEST_NOT_FOUND")));
-    auditChange(services, context, "test.update", "test:" + *id);
+    auditChange(services, context, "test.update", "test:" + *id, *changed);
     context.reply(Reply::json(200, {{"success", true}, {"test", toJson(*updated)}}));
 }
 

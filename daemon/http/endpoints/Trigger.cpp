@@ -81,14 +81,20 @@ void finish(Services& services, const std::shared_ptr<Exchange>& exchange,
                          answer.auditMessage);
 }
 
+/// Refused before anybody looked at a credential.
+void refuseUnasked(Services& services, const std::shared_ptr<Context>& context, const Refusal& refusal) {
+    services.metrics.countTrigger(refusal.code);
+    auto id = parseUuid(context->param("id"));
+    auto question = services.gate.question(context->request(), "job.trigger", id.value_or(""));
+    services.gate.refuse(context->exchange, *question, toReply(refusal, context->request().id), refusal,
+                         false, "", "");
+}
+
 void trigger(Services& services, const std::shared_ptr<Context>& context) {
     const HttpRequest& request = context->request();
-    if (auto refusal = wrongContentType(request)) {
-        context->refuse(*refusal);
-        return;
-    }
-    auto id = jobIdOf(*context);
-    if (!id) return;
+    if (auto refusal = wrongContentType(request)) return refuseUnasked(services, context, *refusal);
+    auto id = parseUuid(context->param("id"));
+    if (!id) return refuseUnasked(services, context, invalidJobId());
     std::int64_t wait = 0;
     if (auto text = context->queryValue("wait")) wait = parseInteger(*text).value_or(-1);
     TriggerRequest trigger;

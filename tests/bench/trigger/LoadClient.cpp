@@ -190,11 +190,11 @@ private:
         if (parsed.length == 0) return;
         std::int64_t time = now();
         ++_result.answers[parsed.status];
-        if (parsed.status == 202 && time >= _measureFrom && time < _end) {
+        if (parsed.status == _plan.expected && time >= _measureFrom && time < _end) {
             ++_result.measured;
             _result.latency.record(time - line.since);
         }
-        if (parsed.status != 202 && _result.firstRefusal.empty())
+        if (parsed.status != _plan.expected && _result.firstRefusal.empty())
             _result.firstRefusal = line.buffer.substr(parsed.head, parsed.length - parsed.head);
         line.buffer.erase(0, parsed.length);
         line.waits = false;

@@ -1,8 +1,8 @@
 // bench_trigger: the load client and the baselines of tests/bench/run-trigger, which starts the servers and
 // prints the table. Each command prints one line of JSON.
 //
-//   bench_trigger load --port P --targets FILE --connections N --seconds S [--warmup S] [--rate R]
-//   bench_trigger idle --port P --connections N        (holds them until standard input ends)
+//   bench_trigger load --port P --targets FILE --connections N --seconds S [--warmup S] [--rate R] [--expect
+//   STATUS] bench_trigger idle --port P --connections N        (holds them until standard input ends)
 //   bench_trigger sqlite --file F --targets FILE --writers N --seconds S
 //   bench_trigger stamp                                (CLOCK_REALTIME in nanoseconds: an interpreter for
 //   tests)
@@ -57,6 +57,7 @@ int load(std::map<std::string, std::string>& options) {
     plan.seconds = std::atof(options["seconds"].c_str());
     if (options.count("warmup")) plan.warmupSeconds = std::atof(options["warmup"].c_str());
     if (options.count("rate")) plan.rate = std::atof(options["rate"].c_str());
+    if (options.count("expect")) plan.expected = std::atoi(options["expect"].c_str());
     for (const auto& [job, key] : readTargets(options["targets"]))
         plan.requests.push_back(
             "POST /api/jobs/" + job + "/trigger HTTP/1.1\r\nHost: 127.0.0.1:" + options["port"] +

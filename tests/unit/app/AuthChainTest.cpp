@@ -15,6 +15,7 @@ class AuthChainTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(anEmptyChainRefuses);
     CPPUNIT_TEST(modeAllNeedsEveryAllow);
     CPPUNIT_TEST(aLaterDenyGivesBackWhatEarlierAllowsCost);
+    CPPUNIT_TEST(explainEndsAsCheckDoesAndKeepsNothing);
     CPPUNIT_TEST_SUITE_END();
 
     static Answer ask(AuthChain& chain) {
@@ -28,6 +29,35 @@ class AuthChainTest : public CppUnit::TestFixture {
         return out;
     }
 
+    /// Every chain of three, in both modes.
+    void explainEndsAsCheckDoesAndKeepsNothing() {
+        const Decision all[] = {Decision::allow, Decision::deny, Decision::abstain, Decision::error};
+        for (AuthChain::Mode mode : {AuthChain::Mode::first, AuthChain::Mode::all})
+            for (Decision x : all)
+                for (Decision y : all)
+                    for (Decision z : all) {
+                        auto say = [](Decision d, const char* code) {
+                            return d == Decision::allow ? allowed(code) : saying(d, code, 401);
+                        };
+                        ScriptedAuthenticator a("a", say(x, "A")), b("b", say(y, "B")), c("c", say(z, "C"));
+                        AuthChain chain("run", mode, {&a, &b, &c});
+                        const Verdict verdict = ask(chain).verdict;
+                        const int asked = a.asked + b.asked + c.asked;
+                        int calls = 0;
+                        chain.explain(std::make_shared<AuthRequest>(), [&](AuthChain::Explanation told) {
+                            ++calls;
+                            CPPUNIT_ASSERT(verdict.decision == told.outcome.decision);
+                            CPPUNIT_ASSERT_EQUAL(verdict.code, told.outcome.code);
+                            CPPUNIT_ASSERT_EQUAL(verdict.principal.id, told.outcome.principal.id);
+                            CPPUNIT_ASSERT_EQUAL(std::size_t{3}, told.steps.size());
+                            int asking = 0;
+                            for (const auto& step : told.steps) asking += step.asked;
+                            CPPUNIT_ASSERT_EQUAL(asked, asking);
+                        });
+                        CPPUNIT_ASSERT_EQUAL(1, calls);
+                        CPPUNIT_ASSERT_EQUAL(2 * asked, a.asked + b.asked + c.asked);
+                    }
+    }
     void theFirstThatDoesNotAbstainDecides() {
         ScriptedAuthenticator a("a", saying(Decision::abstain, "A")), b("b", allowed("b:1")),
             c("c", allowed("c:1"));

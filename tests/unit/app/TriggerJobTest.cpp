@@ -91,6 +91,7 @@ class TriggerJobTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aCommitWhoseOutcomeIsUnknownKeepsTheCost);
     CPPUNIT_TEST(equalRequestsInFlightShareOneCheckAndOneRun);
     CPPUNIT_TEST(aReplaySpendsNothing);
+    CPPUNIT_TEST(whatIsGivenBackIsShownAsFree);
     CPPUNIT_TEST(anotherBodyUnderTheSameKeyIsAMismatch);
     CPPUNIT_TEST(aLimitedKeyMayStillReplay);
     CPPUNIT_TEST(aMovedRevisionIsJudgedAgain);
@@ -196,6 +197,27 @@ private:
         CPPUNIT_ASSERT(!a.replayed && b.replayed);
         CPPUNIT_ASSERT_EQUAL(1, _auth->settlements.accepted.load());
         CPPUNIT_ASSERT_EQUAL(1, _auth->settlements.abandoned.load());
+    }
+    void whatIsGivenBackIsShownAsFree() {
+        _auth->verdict.limits = RateLimit{10, 6, 1000};
+        _auth->verdict.headers = {
+            {"RateLimit-Limit", "10"}, {"RateLimit-Remaining", "6"}, {"X-RateLimit-Remaining", "6"}};
+        auto shown = [](const TriggerAnswer& answer) {
+            CPPUNIT_ASSERT_EQUAL(answer.fields.at(1).second, answer.fields.at(2).second);
+            CPPUNIT_ASSERT_EQUAL(answer.fields.at(1).second, std::to_string(answer.limits->remaining));
+            return answer.fields.at(0).second + "/" + answer.fields.at(1).second;
+        };
+        CPPUNIT_ASSERT_EQUAL(std::string("10/6"), shown(send("{}", "k").get()));
+        CPPUNIT_ASSERT_EQUAL_MESSAGE("replay", std::string("10/7"), shown(send("{}", "k").get()));
+        CPPUNIT_ASSERT_EQUAL_MESSAGE("another body", std::string("10/7"), shown(send(" {}", "k").get()));
+        _store->failInsert = true;
+        CPPUNIT_ASSERT_EQUAL_MESSAGE("kept", std::string("10/6"), shown(send().get()));
+        _store->failInsert = false;
+        _store->jobs["j"] = {"j", "job", true, 2, 1, 1000, 5, OnBusy::queue, "[]"}; // paused
+        CPPUNIT_ASSERT_EQUAL_MESSAGE("refused", std::string("10/7"), shown(send().get()));
+        // What a refusal of the plugin says stands: it has taken nothing.
+        _auth->verdict.decision = Decision::deny;
+        CPPUNIT_ASSERT_EQUAL_MESSAGE("denied", std::string("10/6"), shown(send().get()));
     }
     void anotherBodyUnderTheSameKeyIsAMismatch() {
         CPPUNIT_ASSERT_EQUAL(std::string("made"), codeOf(send("", "k")));

@@ -25,6 +25,9 @@ class CommandsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(keyGoesToAFileOfItsOwn);
     CPPUNIT_TEST(keyIsShownOnceWithAWarning);
     CPPUNIT_TEST(keyLimitsAreSent);
+    CPPUNIT_TEST(keysAreChangedByName);
+    CPPUNIT_TEST(keysAreHardenedToTheEnd);
+    CPPUNIT_TEST(aKeyIsInspectedWithoutAServer);
     CPPUNIT_TEST(triggerTakesItsKeyFromThreePlaces);
     CPPUNIT_TEST(triggerIsSentAgainWithTheSameIdempotencyKey);
     CPPUNIT_TEST(verdictIsTheExitCode);
@@ -208,6 +211,70 @@ class CommandsTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(0, command({"key", "create", job, "--name", "ci", "--rate-limit", "none"}));
         CPPUNIT_ASSERT_EQUAL(std::string(R"({"name":"ci","rateLimit":null})"), server.requests().back().body);
         CPPUNIT_ASSERT_EQUAL(2, command({"key", "create", job, "--name", "ci", "--rate-limit", "many"}));
+    }
+
+    void keysAreChangedByName() {
+        signIn();
+        server.on("GET " + jobPath + "/api-keys", R"({"apiKeys":[{"id":"k1","name":"ci"}]})");
+        const std::string line = "PATCH " + jobPath + "/api-keys/k1";
+        server.on(line, R"({"success":true,"apiKey":{"id":"k1"}})");
+        const int code = command({"key", "update", job, "ci", "--name", "hq", "--expires-in", "30d", "--uses",
+                                  "7", "--rate-limit", "5/m", "--allow", "::1"});
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(person.err, 0, code);
+        CPPUNIT_ASSERT_EQUAL(std::string(R"({"allowedAddresses":["::1"],"expiresIn":2592000,"name":"hq",)"
+                                         R"("rateLimit":{"max":5,"windowSeconds":60},"remaining":7})"),
+                             server.requests().back().body);
+        CPPUNIT_ASSERT_EQUAL(0, command({"key", "update", job, "ci", "--expires-in", "never", "--uses", "any",
+                                         "--rate-limit", "none", "--allow", "any"}));
+        CPPUNIT_ASSERT_EQUAL(
+            std::string(R"({"allowedAddresses":null,"expiresIn":null,"rateLimit":null,"remaining":null})"),
+            server.requests().back().body);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE("nothing to change", 2, command({"key", "update", job, "ci"}));
+        CPPUNIT_ASSERT_EQUAL(2, server.count(line));
+    }
+    void keysAreHardenedToTheEnd() {
+        signIn();
+        const std::string line = "POST /api/api-keys/harden";
+        server.on(line,
+                  R"({"rewritten":{"hex":2,"clear":1},"unchanged":5,"skipped":["k9"],"nextCursor":"k5"})");
+        server.on(line, R"({"rewritten":{"hex":0,"clear":4},"unchanged":1,"skipped":[],"nextCursor":null})");
+        CPPUNIT_ASSERT_EQUAL(0, command({"keys", "harden"}));
+        CPPUNIT_ASSERT(person.said("2 from hex, 5 from the clear"));
+        CPPUNIT_ASSERT(person.said("already: 6") && person.said("  k9\n"));
+        CPPUNIT_ASSERT_EQUAL(std::string(R"({"cursor":"k5"})"), server.requests().back().body);
+    }
+    void aKeyIsInspectedWithoutAServer() {
+        const std::string good = "job_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ013PQBQX";
+        auto inspect = [&](const std::string& key) {
+            person.input = key + "\n";
+            const int code = person.run({"key", "inspect", "--server", "http://127.0.0.1:9"});
+            CPPUNIT_ASSERT_MESSAGE("never echoed", key.size() < 16 || !person.said(key.substr(0, 16)));
+            return code;
+        };
+        CPPUNIT_ASSERT_EQUAL(0, inspect(good));
+        CPPUNIT_ASSERT_MESSAGE(person.out,
+                               person.said("Checksum  right") && person.said("Start     job_abcd"));
+        CPPUNIT_ASSERT_EQUAL(1, inspect(good.substr(0, 63) + (good[63] == 'T' ? "U" : "T")));
+        CPPUNIT_ASSERT(person.said("Checksum  wrong"));
+        // A known answer of the shared vectors.
+        CPPUNIT_ASSERT_EQUAL(0, inspect("job_0123456789abcdefghijklmnopqrstuv"));
+        CPPUNIT_ASSERT(person.said("Digest    qYA9uNuQRkq-lNblSiBFGZEnye-942yI0rOkUEgg8Hc\n"));
+        CPPUNIT_ASSERT(person.said("Checksum  none") && person.said("unknown"));
+        for (const auto& [key, format] : std::vector<std::pair<std::string, std::string>>{
+                 {"job_0123456789abcdef0123456789abcdef", "job_ + 32 hex digits"},
+                 {"sck_trigger_0123456789abcdef0123456789abcdef", "sck_trigger_ + 32 hex"},
+                 {std::string(64, 'Q'), "64 letters"},
+                 {"my-" + std::string(64, 'q'), "a prefix + 64 letters"},
+                 {"qYA9uNuQRkq-lNblSiBFGZEnye-942yI0rOkUEgg8Hc", "a digest"},
+                 {std::string(32, '0') + std::string(32, 'f'), "a digest"}}) {
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(format, 0, inspect(key));
+            CPPUNIT_ASSERT_MESSAGE(format + ": " + person.out, person.said("Format    " + format));
+        }
+        CPPUNIT_ASSERT_EQUAL(1, inspect("short"));
+        CPPUNIT_ASSERT_EQUAL(1, inspect("job_with_\xc3\xa9_inside"));
+        CPPUNIT_ASSERT_EQUAL_MESSAGE("nothing", 2, inspect(""));
+        CPPUNIT_ASSERT_EQUAL(2, person.run({"key", "inspect", "--key-file", person.home + "/none"}));
+        CPPUNIT_ASSERT_EQUAL_MESSAGE("nobody was asked", std::size_t{0}, server.requests().size());
     }
 
     void acceptTriggers() {

@@ -15,6 +15,7 @@ class ApiKeyVerdictTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(permissionsAreExact);
     CPPUNIT_TEST(addressesAreMatchedByNetwork);
     CPPUNIT_TEST(runsBelongToTheKeyThatStartedThem);
+    CPPUNIT_TEST(runsOfAJobAreListedForItsOwnKeys);
     CPPUNIT_TEST(otherActionsAreNotItsBusiness);
     CPPUNIT_TEST(wrongConfigurationIsRefused);
     CPPUNIT_TEST_SUITE_END();
@@ -282,6 +283,34 @@ class ApiKeyVerdictTest : public CppUnit::TestFixture {
             CPPUNIT_ASSERT_EQUAL(std::string("API_KEY_NOT_AUTHORIZED"),
                                  ask("run.read", "user:u1", kOtherJob).code);
             CPPUNIT_ASSERT_EQUAL(std::string("2"), world.value("SELECT remaining FROM apikey"));
+        });
+    }
+    void runsOfAJobAreListedForItsOwnKeys() {
+        onEachDatabase([](ApiKeyWorld& world) {
+            auto node = world.node();
+            const std::string key = world.insertKey("k1", "job_0123456789abcdefghij");
+            // "all": its role lets the host show every run of the job; "own": only what it started.
+            auto list = [&](const std::string& job) {
+                Question question = triggerBy(key, "");
+                question.action = "run.list";
+                if (!job.empty()) question.attributes = {{"job_id", job}};
+                const Said said = node->askAndSettle(question, USHER_ABANDONED);
+                if (said.decision != USHER_ALLOW) return said.code + ": " + said.message;
+                return std::string(said.principalRole.empty() ? "own" : "all as " + said.principalRole);
+            };
+            CPPUNIT_ASSERT_EQUAL(std::string("own"), list(kJob));
+            CPPUNIT_ASSERT(list(kOtherJob).starts_with("API_KEY_NOT_AUTHORIZED: Use a key"));
+            CPPUNIT_ASSERT(list("").starts_with("API_KEY_NOT_AUTHORIZED: Name the job"));
+            world.set("k1", "permissions = '[\"read:" + kJob + "\"]'");
+            CPPUNIT_ASSERT_EQUAL(std::string("all as viewer"), list(kJob));
+            CPPUNIT_ASSERT(list(kOtherJob).starts_with("API_KEY_NOT_AUTHORIZED"));
+            world.set("k1", "permissions = '[\"cancel:" + kJob + "\"]'");
+            CPPUNIT_ASSERT_EQUAL_MESSAGE("its own job, whatever it may", std::string("own"), list(kJob));
+            world.set("k1", "job_id = NULL");
+            CPPUNIT_ASSERT(list(kJob).starts_with("API_KEY_NOT_AUTHORIZED"));
+            world.set("k1", "permissions = '[\"trigger:" + kOtherJob + "\"]'");
+            CPPUNIT_ASSERT_EQUAL(std::string("own"), list(kOtherJob));
+            CPPUNIT_ASSERT(list("").starts_with("API_KEY_NOT_AUTHORIZED: Name the job"));
         });
     }
     void otherActionsAreNotItsBusiness() {

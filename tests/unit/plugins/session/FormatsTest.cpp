@@ -1,4 +1,5 @@
 #include "common/Crypto.h"
+#include "common/Text.h"
 #include "session/Body.h"
 #include "session/Cookies.h"
 #include "session/Origin.h"
@@ -9,6 +10,8 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include <fstream>
+#include <random>
+#include <vector>
 
 using namespace usher::session;
 using Json = nlohmann::json;
@@ -35,6 +38,8 @@ class FormatsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(unreadableStoredPasswordsMatchNothing);
     CPPUNIT_TEST(aCookieIsAcceptedEncodedOrNot);
     CPPUNIT_TEST(whatWeDidNotSignIsRefused);
+    CPPUNIT_TEST(noMutationOfACookieIsACookie);
+    CPPUNIT_TEST(passwordsOfAnyKindMatchThemselvesOnly);
     CPPUNIT_TEST(theTokenEndsAtTheLastDot);
     CPPUNIT_TEST(cookiesAreFoundByTheirExactName);
     CPPUNIT_TEST(overHttpsOnlyTheSecureCookieCounts);
@@ -108,6 +113,67 @@ class FormatsTest : public CppUnit::TestFixture {
               kToken + "." + kSignature.substr(0, 43) + "%zz", kToken + "X." + kSignature,
               kToken + "." + kSignature + " ", std::string(5000, 'a')})
             CPPUNIT_ASSERT_MESSAGE(value, !cookies.open(value));
+    }
+    void noMutationOfACookieIsACookie() {
+        const Cookies stranger("lab-secret-0123456789abcdefghijklmnopqrstuw", "better-auth");
+        for (unsigned seed = 1; seed <= 50; ++seed) {
+            std::mt19937 random(seed);
+            const std::string note = "seed " + std::to_string(seed);
+            const std::string token = createCookieToken(), other = createCookieToken();
+            const std::string sealed = cookies.seal(token), otherSealed = cookies.seal(other);
+            const std::string raw = usher::plugin::percentDecode(sealed).value();
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(note, token, cookies.open(sealed).value());
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(note, token, cookies.open(raw).value());
+            const auto refused = [&](const std::string& value) {
+                CPPUNIT_ASSERT_MESSAGE(note + ": " + value, !cookies.open(value));
+            };
+            for (std::size_t size = 0; size < sealed.size(); ++size)
+                refused(sealed.substr(0, size)); // truncated
+            for (std::size_t from = 1; from < raw.size(); ++from) refused(raw.substr(from));
+            refused(stranger.seal(token));
+            refused(token + otherSealed.substr(32)); // swapped signatures
+            refused(other + sealed.substr(32));
+            refused(sealed + sealed); // doubled
+            refused(sealed + "." + sealed);
+            refused(usher::plugin::percentEncode(sealed)); // encoded twice
+            for (int i = 0; i < 200; ++i) {
+                std::string changed = raw;
+                char& c = changed[random() % changed.size()];
+                const char before = c;
+                c = static_cast<char>(0x20 + random() % 0x5f);
+                if (c != before) refused(changed);
+            }
+            const std::string name = "better-auth.session_token=";
+            CPPUNIT_ASSERT(!cookies.findToken(name + sealed + "; " + name + otherSealed, false));
+            CPPUNIT_ASSERT(!cookies.findToken(name + "x; " + name + sealed, false));
+            CPPUNIT_ASSERT_EQUAL(token,
+                                 cookies.findToken(name + sealed + "; " + name + sealed, false).value());
+        }
+    }
+    void passwordsOfAnyKindMatchThemselvesOnly() {
+        const std::vector<std::string> passwords{"",
+                                                 "pass word with spaces ",
+                                                 "\u30d1\u30b9\u30ef\u30fc\u30c9\u5bc6\u78bc",
+                                                 "\U0001F511\U0001F469\u200D\U0001F4BB key",
+                                                 std::string("nul\0inside", 10),
+                                                 std::string(128, 'x'),
+                                                 "\u0130stanbul \u00df\u1e9e"};
+        std::string salt(32, 'a');
+        for (std::size_t i = 0; i < passwords.size(); ++i) {
+            const std::string stored = Password::hash(passwords[i], salt);
+            CPPUNIT_ASSERT(Password::matches(passwords[i], stored));
+            CPPUNIT_ASSERT(!Password::matches(passwords[(i + 1) % passwords.size()], stored));
+            CPPUNIT_ASSERT(!Password::matches(passwords[i] + " ", stored));
+        }
+        // 1 MB is cut before it costs anything, and is nobody's: not even that of the empty password.
+        const std::string huge(1 << 20, 'p'), ofNothing = Password::hash("", salt);
+        CPPUNIT_ASSERT(!Password::acceptable(huge));
+        CPPUNIT_ASSERT(!Password::matches(huge, ofNothing));
+        CPPUNIT_ASSERT(!Password::matches("\xff\xfe", ofNothing));
+        for (const char* bad : {"", "1234567", "\xff\xff\xff\xff\xff\xff\xff\xff\xff"})
+            CPPUNIT_ASSERT_MESSAGE(bad, !Password::acceptable(bad));
+        CPPUNIT_ASSERT(Password::acceptable("\u30d1\u30b9\u30ef\u30fc\u30c9\u5bc6\u78bc\u3042"));
+        CPPUNIT_ASSERT(!Password::acceptable(std::string(129, 'x')));
     }
     void theTokenEndsAtTheLastDot() {
         CPPUNIT_ASSERT_EQUAL(std::string("a.b.c"), cookies.open(cookies.seal("a.b.c")).value());

@@ -1,0 +1,104 @@
+// plugin list, show; auth explain: who decides, and what they would say.
+#include "ctl/Commands.h"
+#include "ctl/Context.h"
+#include "ctl/TerminalText.h"
+
+namespace usher::ctl {
+
+namespace {
+
+std::string chainsOf(const Json& plugin) {
+    std::string text;
+    for (const Json& chain : memberOf(plugin, "chains"))
+        if (chain.is_string()) text += (text.empty() ? "" : ", ") + chain.get<std::string>();
+    return text.empty() ? "-" : text;
+}
+
+int listPlugins(Context& context) {
+    Json answer = context.client().get("/api/plugins");
+    Table table({"NAME", "VERSION", "VENDOR", "STATE", "BREAKER", "IN FLIGHT", "ASKED FOR", "ON DISK"});
+    for (const Json& plugin : memberOf(answer, "plugins"))
+        table.add({textOf(plugin, "name"), textOf(plugin, "version"), textOf(plugin, "vendor"),
+                   textOf(plugin, "state"), textOf(plugin, "breaker"),
+                   std::to_string(numberOf(plugin, "inFlight")), chainsOf(plugin),
+                   flagOf(plugin, "changedOnDisk") ? "another version: restart usherd" : "same"});
+    return context.print(answer, table.text());
+}
+
+int showPlugin(Context& context) {
+    Json answer = context.client().get("/api/plugins");
+    for (const Json& plugin : memberOf(answer, "plugins")) {
+        if (textOf(plugin, "name") != context.argument(0)) continue;
+        std::string text = harmless(textOf(plugin, "name")) + ": " + harmless(textOf(plugin, "id")) + " " +
+                           harmless(textOf(plugin, "version")) + " by " + harmless(textOf(plugin, "vendor")) +
+                           "\nstate: " + harmless(textOf(plugin, "state"));
+        if (!textOf(plugin, "reason").empty()) text += " (" + harmless(textOf(plugin, "reason")) + ")";
+        text += "\nasked for: " + harmless(chainsOf(plugin)) +
+                "\nbreaker: " + harmless(textOf(plugin, "breaker")) +
+                "\ncalls in flight: " + std::to_string(numberOf(plugin, "inFlight")) + "\n";
+        for (const auto& [name, value] : memberOf(plugin, "counters").items())
+            if (value.is_number())
+                text += harmless(name) + ": " + std::to_string(value.get<std::int64_t>()) + "\n";
+        if (flagOf(plugin, "changedOnDisk"))
+            text += "Another version is on disk: restart usherd to run it.\n";
+        return context.print(plugin, text);
+    }
+    throw UsageError("there is no plugin " + harmless(context.argument(0)),
+                     "usherctl plugin list shows them");
+}
+
+/// `deny 401 INVALID_API_KEY: Invalid API key` or `allow user:1 (editor)`.
+std::string said(const Json& verdict) {
+    std::string text = harmless(textOf(verdict, "decision"));
+    if (numberOf(verdict, "status") != 0) text += " " + std::to_string(numberOf(verdict, "status"));
+    if (!textOf(verdict, "code").empty()) text += " " + harmless(textOf(verdict, "code"));
+    if (!textOf(verdict, "error").empty()) text += ": " + harmless(textOf(verdict, "error"));
+    const Json& principal = memberOf(verdict, "principal");
+    if (principal.is_object()) text += "  [" + harmless(textOf(principal, "id")) + "]";
+    return text;
+}
+
+int explain(Context& context) {
+    Json body{{"action", context.argument(0)}};
+    if (context.argumentCount() > 1) body["resource"] = context.argument(1);
+    if (auto file = context.find("credential-file"))
+        body["credential"] = Context::secretFromFile(*file, "credential");
+    else if (context.has("credential-stdin"))
+        body["credential"] = context.secretFromInput("credential");
+    if (auto address = context.find("address")) body["address"] = *address;
+    Json answer = context.client().send("POST", "/api/auth/explain", body).body;
+    std::string text =
+        "chain " + harmless(textOf(answer, "chain")) + " (" + harmless(textOf(answer, "mode")) + ")\n";
+    for (const Json& plugin : memberOf(answer, "plugins"))
+        text += "  " + harmless(textOf(plugin, "name")) + ": " +
+                (flagOf(plugin, "asked") ? said(plugin) : std::string("not asked")) + "\n";
+    text += "outcome: " + said(answer) + "\n";
+    if (!textOf(answer, "message").empty()) text += "  " + harmless(textOf(answer, "message")) + "\n";
+    return context.print(answer, text);
+}
+
+} // namespace
+
+void addPluginCommands(std::vector<Command>& commands) {
+    commands.push_back(
+        {"plugin list", "", "the plugins that decide who may do what", 0, 0, {}, "", listPlugins});
+    commands.push_back(
+        {"plugin show", "NAME", "one plugin: state, breaker, counters", 1, 1, {}, "", showPlugin});
+    commands.push_back(
+        {"auth explain",
+         "ACTION [RESOURCE]",
+         "what would the plugins say to this action, one by one (admins)",
+         1,
+         2,
+         {{"credential-file", "FILE", "ask with the API key or token in this file"},
+          {"credential-stdin", "", "ask with the API key or token on standard input"},
+          {"address", "IP", "as if it came from there"}},
+         "ACTION is a noun and a verb: job.trigger, run.read, key.create. RESOURCE is the id of the\n"
+         "job or run. Nothing is spent, and the credential is kept nowhere.\n\n"
+         "Examples\n"
+         "  usherctl auth explain job.trigger JOB-ID --credential-file ci.key\n"
+         "  usherctl auth explain job.delete JOB-ID --credential-stdin < token.txt",
+         explain});
+}
+
+} // namespace usher::ctl

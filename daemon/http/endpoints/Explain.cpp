@@ -1,0 +1,131 @@
+#include "http/endpoints/Explain.h"
+
+#include "app/Words.h"
+#include "base/Address.h"
+#include "base/Uuid.h"
+#include "http/BodyReader.h"
+
+namespace usher {
+
+namespace {
+
+using Shared = std::shared_ptr<Context>;
+
+bool isAction(const std::string& text) {
+    const std::size_t dot = text.find('.');
+    if (dot == std::string::npos || dot == 0 || dot + 1 == text.size()) return false;
+    return text.find_first_not_of("abcdefghijklmnopqrstuvwxyz.-") == std::string::npos;
+}
+
+bool isPrintable(const std::string& text) {
+    for (char c : text)
+        if (c < 0x20 || c > 0x7e) return false;
+    return true;
+}
+
+const char* toText(Decision decision) {
+    switch (decision) {
+    case Decision::allow:
+        return "allow";
+    case Decision::deny:
+        return "deny";
+    case Decision::abstain:
+        return "abstain";
+    case Decision::error:
+        break;
+    }
+    return "error";
+}
+
+Json orNull(const std::string& text) {
+    return text.empty() ? Json(nullptr) : Json(text);
+}
+
+/// Adds what `verdict` says to `json`.
+void describe(Json& json, Verdict verdict) {
+    json["decision"] = toText(verdict.decision);
+    json["principal"] = nullptr;
+    if (!verdict.principal.id.empty())
+        json["principal"] = {{"id", verdict.principal.id},
+                             {"name", orNull(verdict.principal.name)},
+                             {"role", orNull(verdict.principal.role)}};
+    const bool said = verdict.decision != Decision::allow &&
+                      (verdict.decision != Decision::abstain || !verdict.code.empty());
+    Refusal refusal = said ? refusalOf(verdict) : Refusal{};
+    json["status"] = said ? Json(refusal.status) : Json(nullptr);
+    json["code"] = said ? orNull(refusal.code) : Json(nullptr);
+    json["error"] = said ? orNull(refusal.title) : Json(nullptr);
+    json["message"] = said ? orNull(refusal.message) : Json(nullptr);
+}
+
+/// The question as a client would have put it: nothing of the admin's own request but its id.
+std::shared_ptr<AuthRequest> questionOf(Services& services, Context& context, const std::string& action,
+                                        const std::string& resource, const std::string& credential,
+                                        const std::string& address) {
+    auto question = services.gate.question(context.request(), action, resource);
+    const bool reads = action.ends_with(".read") || action.ends_with(".list");
+    question->method = reads ? "GET" : "POST";
+    question->target = "/";
+    question->body.clear();
+    question->headers.clear();
+    question->tlsClientFingerprint.clear();
+    if (!credential.empty()) question->headers.emplace_back("Authorization", "Bearer " + credential);
+    if (!address.empty()) {
+        question->peerAddress = address;
+        question->attributes.front().second = address;
+    }
+    auto run = action.starts_with("run.") ? parseUuid(resource) : std::nullopt;
+    if (run)
+        if (auto found = services.runs.findRun(*run)) {
+            question->attributes.emplace_back("job_id", found->jobId);
+            question->attributes.emplace_back("started_by", found->principalId);
+        }
+    return question;
+}
+
+void explain(Services& services, const ExplainChains& chains, const Shared& context) {
+    BodyReader body(context->request());
+    std::string action = body.text("action", 1, 64, true).value_or("");
+    std::string resource = body.text("resource", 0, 64).value_or("");
+    std::string credential = body.text("credential", 1, 4096).value_or("");
+    std::string address = body.text("address", 1, 64).value_or("");
+    if (!action.empty() && !isAction(action))
+        body.fault("action", "must be a noun and a verb, like job.trigger or key.create");
+    if (!isPrintable(credential)) body.fault("credential", "must be printable ASCII: an API key or a token");
+    if (!address.empty() && !parseAddress(address))
+        body.fault("address", "must be an IPv4 or IPv6 address");
+    if (auto refusal = body.problem()) return void(context->refuse(*refusal));
+    if (auto id = parseUuid(resource)) resource = *id;
+
+    const AuthChain& chain = action == "job.trigger"      ? chains.trigger
+                             : action.starts_with("run.") ? chains.run
+                                                          : chains.manage;
+    auditChange(services, *context, "auth.explain", "",
+                action + (credential.empty() ? "" : ", with a credential"));
+    auto question = questionOf(services, *context, action, resource, credential, address);
+    chain.explain(question, [context, &chain, action, resource](AuthChain::Explanation told) {
+        Json plugins = Json::array();
+        for (AuthChain::Step& step : told.steps) {
+            Json json{{"name", step.member}, {"asked", step.asked}};
+            if (step.asked) describe(json, std::move(step.verdict));
+            plugins.push_back(std::move(json));
+        }
+        Json answer{{"action", action},
+                    {"resource", orNull(resource)},
+                    {"chain", chain.name()},
+                    {"mode", chain.mode() == AuthChain::Mode::all ? "all" : "first"}};
+        describe(answer, std::move(told.outcome));
+        answer["plugins"] = std::move(plugins);
+        Reply reply = Reply::json(200, answer);
+        context->reply(std::move(reply.with("Cache-Control", "no-store")));
+    });
+}
+
+} // namespace
+
+void addExplainRoute(Router& router, Services& s, ExplainChains chains) {
+    router.add(
+        {"POST", "/api/auth/explain", "auth.explain", [&s, chains](Shared c) { explain(s, chains, c); }});
+}
+
+} // namespace usher
