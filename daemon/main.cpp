@@ -14,6 +14,7 @@
 #include "base/Text.h"
 #include "base/Uuid.h"
 #include "config/Config.h"
+#include "config/KeyFile.h"
 #include "exec/LeaderProcess.h"
 #include "exec/Privileges.h"
 #include "exec/RunFolder.h"
@@ -151,6 +152,8 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
     exec.leaderPath = config.leader;
     exec.sandbox = config.sandbox;
     const std::string password = passwordOf(config);
+    const std::string secretsKey =
+        config.secretsKeyFile.empty() ? std::string() : readSecretsKey(config.secretsKeyFile);
     if (!config.launcherIsSocket) exec.launcher = startLauncher(exec);
     dropPrivileges(config.stateDir);
     prctl(PR_SET_DUMPABLE, 0); // secrets never reach a core
@@ -172,6 +175,9 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
     AuthChain trigger = makeChain("trigger", config.trigger, plugins);
     AuthChain runs = makeChain("run", config.run, plugins);
     AuthChain manage = makeChain("manage", config.manage, plugins);
+
+    JobSecrets secrets(secretsKey, database->secrets(), clock);
+    exec.secretsOf = [&secrets](const std::string& jobId) { return secrets.open(jobId); };
 
     Timers timers;
     RunFeed feed;
@@ -235,11 +241,13 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
                       health,
                       metrics,
                       clock,
+                      secrets,
                       config.testTypes};
     addTriggerRoutes(router, services);
     addTriggerGuideRoutes(router, services);
     addJobRoutes(router, services);
     addTestRoutes(router, services);
+    addSecretRoutes(router, services);
     addRunRoutes(router, services);
     addRunLogRoutes(router, services);
     addRunEventRoutes(router, services);

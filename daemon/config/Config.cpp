@@ -262,7 +262,7 @@ ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults)
         reader.text("exec", key, ignored);
     reader.text("cluster", "address", ignored);
     reader.text("cluster", "secret_file", ignored);
-    reader.text("secrets", "key_file", ignored);
+    reader.path("secrets", "key_file", config.secretsKeyFile);
     reader.text("webhooks", "allow", ignored);
 
     std::set<std::string> types(kTestTypes.begin(), kTestTypes.end());

@@ -56,7 +56,8 @@ struct Config {
     std::vector<std::string> testTypes;
 
     std::int64_t queueLimit = 100'000;
-    int auditKeepDays = 365; ///< 0: for ever
+    std::string secretsKeyFile; ///< empty: jobs have no secrets
+    int auditKeepDays = 365;    ///< 0: for ever
     std::string logLevel = "information";
 };
 

@@ -45,6 +45,7 @@ std::string toRunJson(const ClaimedRun& run) {
                        {"parallelism", run.parallelism},
                        {"network", run.network},
                        {"parameters", run.parameters},
+                       {"secrets", run.hasSecrets}, // their values never touch a file
                        {"tests", std::move(tests)}});
 }
 
@@ -60,6 +61,7 @@ ClaimedRun runFromJson(std::string_view text) {
         run.parallelism = json.at("parallelism");
         run.network = json.at("network");
         run.parameters = json.at("parameters").get<Environment>();
+        run.hasSecrets = json.value("secrets", false);
         for (const Json& one : json.at("tests"))
             run.tests.push_back({one.at("position"), one.at("testId"), one.at("title"), one.at("type"),
                                  one.at("script"), one.at("plainScript")});

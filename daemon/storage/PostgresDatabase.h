@@ -6,6 +6,7 @@
 #include "storage/PostgresTriggerStore.h"
 #include "storage/SqlJobStore.h"
 #include "storage/SqlNodeStore.h"
+#include "storage/SqlSecretStore.h"
 
 namespace usher {
 
@@ -21,6 +22,7 @@ public:
     TriggerStore& triggers() override { return _triggers; }
     RunStore& runs() override { return _runs; }
     NodeStore& nodes() override { return _nodes; }
+    SecretStore& secrets() override { return _secrets; }
     WriterTurn* turn() override { return nullptr; }
     bool healthy(std::string& reason) const override { return _hot.healthy(reason) && _cold.healthy(reason); }
 
@@ -32,6 +34,7 @@ private:
     PostgresTriggerStore _triggers;
     PostgresRunStore _runs;
     SqlNodeStore _nodes;
+    SqlSecretStore _secrets;
 };
 
 } // namespace usher

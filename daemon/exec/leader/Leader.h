@@ -4,6 +4,7 @@
 #include "exec/Journal.h"
 #include "exec/LeaderOrder.h"
 #include "exec/OutputLog.h"
+#include "exec/SecretMask.h"
 #include "exec/leader/Box.h"
 #include "exec/leader/Control.h"
 #include "exec/leader/Harvest.h"
@@ -38,6 +39,8 @@ private:
     /// False: `_exitCode` says why there is nothing to do.
     bool begin();
     bool prepareBox();
+    void takeSecrets();
+    std::string maskedCases(const std::string& casesJson) const;
     void publish();
 
     /// True when something changed, so that another step may be possible at once.
@@ -56,8 +59,8 @@ private:
     void wait();
     void onSignals();
     void onControl(int connection);
-    /// Reads output; at most a few blocks, so that everything else stays alive.
-    void readOutput();
+    /// Reads output; at most a few blocks, so that everything else stays alive. How many bytes came.
+    std::size_t readOutput();
     void reap();
 
     void flushLog(bool all);
@@ -98,6 +101,7 @@ private:
     Instant _testStarted, _exitedAt;
     StartedTest _test;
     std::unique_ptr<OutputLog> _log;
+    std::unique_ptr<SecretMask> _mask; ///< of the run; between log and output
     std::unique_ptr<Harvest> _harvest;
     std::int64_t _announced = 0; ///< bytes of the log that stand in the journal
     Instant _announcedAt;

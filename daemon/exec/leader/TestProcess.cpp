@@ -112,6 +112,7 @@ std::variant<TestPlan, std::string> planTest(const LeaderOrder& order, const Cla
     TestPlan plan;
     // Parameters first: none of them may stand in for what the system itself says.
     plan.environment = run.parameters;
+    for (const auto& [name, value] : run.secrets) plan.environment[name] = value;
     const Interpreter* interpreter = findInterpreter(order.config, test.type);
     if (interpreter) {
         for (const std::string& word : interpreter->command) plan.arguments.push_back(replaced(word, places));

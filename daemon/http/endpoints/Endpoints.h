@@ -1,5 +1,6 @@
 #pragma once
 
+#include "app/JobSecrets.h"
 #include "app/RunFeed.h"
 #include "app/RunScheduler.h"
 #include "app/TriggerJob.h"
@@ -29,6 +30,7 @@ struct Services {
     Health& health;
     Metrics& metrics;
     const Clock& clock;
+    JobSecrets& secrets;
     std::vector<std::string> testTypes; ///< the interpreters that are configured
 };
 
@@ -37,6 +39,7 @@ void addTriggerRoutes(Router& router, Services& services);
 void addTriggerGuideRoutes(Router& router, Services& services);
 void addJobRoutes(Router& router, Services& services);
 void addTestRoutes(Router& router, Services& services);
+void addSecretRoutes(Router& router, Services& services);
 void addRunRoutes(Router& router, Services& services);
 void addRunLogRoutes(Router& router, Services& services);
 void addRunEventRoutes(Router& router, Services& services);

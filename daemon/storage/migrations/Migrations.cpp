@@ -6,6 +6,7 @@ std::span<const Migration> postgresMigrations() {
     static const Migration steps[] = {
         {1, "initial", kInitialPostgres},
         {20, "run retries", kRunRetriesPostgres},
+        {21, "job secrets", kJobSecretsPostgres},
     };
     return steps;
 }
@@ -14,6 +15,7 @@ std::span<const Migration> sqliteMigrations() {
     static const Migration steps[] = {
         {1, "initial", kInitialSqlite},
         {20, "run retries", kRunRetriesSqlite},
+        {21, "job secrets", kJobSecretsSqlite},
     };
     return steps;
 }

@@ -17,5 +17,7 @@ extern const char* const kInitialPostgres;
 extern const char* const kInitialSqlite;
 extern const char* const kRunRetriesPostgres;
 extern const char* const kRunRetriesSqlite;
+extern const char* const kJobSecretsPostgres;
+extern const char* const kJobSecretsSqlite;
 
 } // namespace usher
