@@ -4,6 +4,7 @@
 #include "exec/LeaderLoop.h"
 #include "exec/ProcessTable.h"
 #include "exec/RunFolder.h"
+#include "exec/ShortName.h"
 
 #include <stdexcept>
 #include <thread>
@@ -19,6 +20,7 @@ constexpr auto kBirthPause = std::chrono::milliseconds(20);
 
 LeaderProcess::LeaderProcess(ExecSettings settings, ExecutionListener& listener, const Clock& clock) {
     makeRunsDir(settings.runsDir);
+    ShortName::sweep(settings.runsDir);
     if (settings.sandbox != "none")
         if (std::string why = whyNotReachable(settings.runsDir); !why.empty()) throw std::runtime_error(why);
     _loop = std::make_unique<Loop>(std::move(settings), listener, clock);

@@ -122,6 +122,7 @@ bool Leader::prepareBox() {
     std::string path = _order.config.runsDir + "/" + _order.runId + "/" + attemptFolder(_order.attempt);
     _box = std::make_unique<Box>(_attempt.get(), path, _uid);
     if (!_box->create(_runProblem)) return false;
+    _temporary = std::make_unique<ShortName>(_order.config.runsDir, _box->path("tmp"));
     // All scripts before the first test: later ones cannot find their names taken.
     for (const TestToRun& test : _run.tests)
         if (test.type != "exec" &&
@@ -138,6 +139,7 @@ int Leader::run() {
         if (_phase != Phase::ended) wait();
     }
     end();
+    _temporary.reset();
     if (_box && !_box->remove()) _exitCode = kLeaderUnclean;
     if (_leftovers) _exitCode = kLeaderUnclean;
     return _exitCode;
@@ -189,7 +191,7 @@ void Leader::startOne(const TestToRun& test) {
     RunTest& result = present();
     std::string problem;
     if (_box->makeTestFolders(test.position, problem)) {
-        auto plan = planTest(_order, _run, test, *_box);
+        auto plan = planTest(_order, _run, test, *_box, _temporary->path());
         if (auto* why = std::get_if<std::string>(&plan)) {
             problem = *why;
         } else {

@@ -5,6 +5,7 @@
 #include "exec/LeaderOrder.h"
 #include "exec/OutputLog.h"
 #include "exec/SecretMask.h"
+#include "exec/ShortName.h"
 #include "exec/leader/Box.h"
 #include "exec/leader/Control.h"
 #include "exec/leader/Harvest.h"
@@ -79,6 +80,7 @@ private:
     std::vector<RunTest> _results;
     std::unique_ptr<JournalWriter> _journal;
     std::unique_ptr<Box> _box;
+    std::unique_ptr<ShortName> _temporary; ///< of the box's tmp
     std::string _sandbox;
     std::optional<uid_t> _uid;
     Harvest::Allowance _allowance;
