@@ -62,7 +62,7 @@ void put(Services& services, Context& context) {
                                     "TOO_MANY_SECRETS",
                                     {},
                                     0}));
-    auditChange(services, context, "job.update", "job:" + *id, "secret " + *name + " set");
+    auditChange(services, context, "secret.update", "job:" + *id, *name);
     const bool created = change == SecretStore::Change::created;
     context.reply(Reply::json(created ? 201 : 200, {{"success", true}, {"secret", {{"name", *name}}}}));
 }
@@ -74,7 +74,7 @@ void remove(Services& services, Context& context) {
     if (!name) return;
     if (!services.secrets.remove(*id, *name))
         return void(context.refuse(notFound("Secret", "SECRET_NOT_FOUND")));
-    auditChange(services, context, "job.update", "job:" + *id, "secret " + *name + " deleted");
+    auditChange(services, context, "secret.delete", "job:" + *id, *name);
     context.reply(Reply::json(200, {{"success", true}, {"message", "Secret deleted successfully"}}));
 }
 
@@ -82,9 +82,9 @@ void remove(Services& services, Context& context) {
 
 void addSecretRoutes(Router& router, Services& s) {
     const std::string one = "/api/jobs/{id}/secrets/{name}";
-    router.add({"GET", "/api/jobs/{id}/secrets", "job.read", [&s](Shared c) { list(s, *c); }});
-    router.add({"PUT", one, "job.update", [&s](Shared c) { put(s, *c); }});
-    router.add({"DELETE", one, "job.update", [&s](Shared c) { remove(s, *c); }});
+    router.add({"GET", "/api/jobs/{id}/secrets", "secret.list", [&s](Shared c) { list(s, *c); }});
+    router.add({"PUT", one, "secret.update", [&s](Shared c) { put(s, *c); }});
+    router.add({"DELETE", one, "secret.delete", [&s](Shared c) { remove(s, *c); }});
 }
 
 } // namespace usher
