@@ -186,6 +186,8 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
                            gauge, clock, Poco::Logger::get("scheduler"));
     RunFolder files(exec.runsDir);
     std::string nodeId = exec.nodeId;
+    Retention retention({config.keepDays, config.keepRuns}, nodeId, database->retention(), files, clock,
+                        Poco::Logger::get("retention"));
     LeaderProcess executor(std::move(exec), scheduler, clock);
     TriggerJob triggers(trigger, database->triggers(), gauge, clock, Poco::Logger::get("trigger"),
                         [&scheduler] { scheduler.wake(); });
@@ -242,6 +244,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
                       metrics,
                       clock,
                       secrets,
+                      retention,
                       config.testTypes};
     addTriggerRoutes(router, services);
     addTriggerGuideRoutes(router, services);
@@ -249,6 +252,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
     addTestRoutes(router, services);
     addSecretRoutes(router, services);
     addRunRoutes(router, services);
+    addPruneRoute(router, services);
     addRunLogRoutes(router, services);
     addRunEventRoutes(router, services);
     addArtifactRoutes(router, services);
@@ -282,6 +286,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
     listener.start();
     gate.setPort(listener.port());
     scheduler.start(executor);
+    retention.start();
     logger.information("usherd " USHER_VERSION " listens on " + config.address + ":" +
                        std::to_string(listener.port()) +
                        " database=" + (database->kind() == Database::Kind::sqlite ? "sqlite" : "postgresql") +
@@ -294,6 +299,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals) 
     listener.waitUntilDrained(std::chrono::seconds(3));
     triggers.stop();
     listener.stop();
+    retention.stop();
     scheduler.stop();
     health.stop();
     pool.stop();

@@ -262,6 +262,8 @@ ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults)
         reader.text("exec", key, ignored);
     reader.text("cluster", "address", ignored);
     reader.text("cluster", "secret_file", ignored);
+    reader.integer("retention", "keep_days", config.keepDays, 0, 36'500);
+    reader.integer("retention", "keep_runs", config.keepRuns, 0, 1'000'000'000);
     reader.path("secrets", "key_file", config.secretsKeyFile);
     reader.text("webhooks", "allow", ignored);
 

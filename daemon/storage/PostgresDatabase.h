@@ -6,6 +6,7 @@
 #include "storage/PostgresTriggerStore.h"
 #include "storage/SqlJobStore.h"
 #include "storage/SqlNodeStore.h"
+#include "storage/SqlRetentionStore.h"
 #include "storage/SqlSecretStore.h"
 
 namespace usher {
@@ -23,6 +24,7 @@ public:
     RunStore& runs() override { return _runs; }
     NodeStore& nodes() override { return _nodes; }
     SecretStore& secrets() override { return _secrets; }
+    RetentionStore& retention() override { return _retention; }
     WriterTurn* turn() override { return nullptr; }
     bool healthy(std::string& reason) const override { return _hot.healthy(reason) && _cold.healthy(reason); }
 
@@ -35,6 +37,7 @@ private:
     PostgresRunStore _runs;
     SqlNodeStore _nodes;
     SqlSecretStore _secrets;
+    SqlRetentionStore _retention;
 };
 
 } // namespace usher

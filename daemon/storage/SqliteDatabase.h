@@ -3,6 +3,7 @@
 #include "storage/Database.h"
 #include "storage/SqlJobStore.h"
 #include "storage/SqlNodeStore.h"
+#include "storage/SqlRetentionStore.h"
 #include "storage/SqlSecretStore.h"
 #include "storage/SqliteMigrator.h"
 #include "storage/SqliteRunStore.h"
@@ -22,6 +23,7 @@ public:
     RunStore& runs() override { return _runs; }
     NodeStore& nodes() override { return _nodes; }
     SecretStore& secrets() override { return _secrets; }
+    RetentionStore& retention() override { return _retention; }
     WriterTurn* turn() override { return &_source.turn(); }
     bool healthy(std::string& reason) const override { return _source.healthy(reason); }
 
@@ -33,6 +35,7 @@ private:
     SqliteRunStore _runs;
     SqlNodeStore _nodes;
     SqlSecretStore _secrets;
+    SqlRetentionStore _retention;
 };
 
 } // namespace usher

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "app/JobSecrets.h"
+#include "app/Retention.h"
 #include "app/RunFeed.h"
 #include "app/RunScheduler.h"
 #include "app/TriggerJob.h"
@@ -31,6 +32,7 @@ struct Services {
     Metrics& metrics;
     const Clock& clock;
     JobSecrets& secrets;
+    Retention& retention;
     std::vector<std::string> testTypes; ///< the interpreters that are configured
 };
 
@@ -41,6 +43,7 @@ void addJobRoutes(Router& router, Services& services);
 void addTestRoutes(Router& router, Services& services);
 void addSecretRoutes(Router& router, Services& services);
 void addRunRoutes(Router& router, Services& services);
+void addPruneRoute(Router& router, Services& services);
 void addRunLogRoutes(Router& router, Services& services);
 void addRunEventRoutes(Router& router, Services& services);
 void addArtifactRoutes(Router& router, Services& services);
