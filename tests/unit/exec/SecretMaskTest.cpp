@@ -22,7 +22,7 @@ class SecretMaskTest : public CppUnit::TestFixture {
     }
 
     void valuesAreMaskedHoweverTheyAreCut() {
-        SecretMask mask({{"A", "hunter2"}, {"B", "aab"}, {"C", "\xc3\xa4\xc3\xb6"}});
+        SecretMask mask(Environment{{"A", "hunter2"}, {"B", "aab"}, {"C", "\xc3\xa4\xc3\xb6"}});
         const std::string text = "x hunter2 aaab hunterhunter2 \xc3\xa4\xc3\xb6 \xc3\xa4 hunter";
         const std::string wanted = "x *** a*** hunter*** *** \xc3\xa4 hunter";
         for (std::size_t size = 1; size <= text.size(); ++size)
@@ -31,7 +31,7 @@ class SecretMaskTest : public CppUnit::TestFixture {
     }
 
     void theLongestValueWins() {
-        SecretMask mask({{"A", "abc"}, {"B", "abcdef"}});
+        SecretMask mask(Environment{{"A", "abc"}, {"B", "abcdef"}});
         for (std::size_t size : {1, 2, 3, 100}) {
             CPPUNIT_ASSERT_EQUAL(std::string("***-***de"), inPieces(mask, "abcdef-abcde", size));
             CPPUNIT_ASSERT_EQUAL(std::string("***"), inPieces(mask, "abc", size));
@@ -39,7 +39,7 @@ class SecretMaskTest : public CppUnit::TestFixture {
     }
 
     void whatOnlyBeganIsShownAtTheEnd() {
-        SecretMask mask({{"A", "hunter2"}});
+        SecretMask mask(Environment{{"A", "hunter2"}});
         CPPUNIT_ASSERT_EQUAL(std::string("see "), mask.feed("see hunt"));
         CPPUNIT_ASSERT_EQUAL(std::string("hunting "), mask.feed("ing hun"));
         CPPUNIT_ASSERT_EQUAL(std::string("hun"), mask.finish());
@@ -47,13 +47,13 @@ class SecretMaskTest : public CppUnit::TestFixture {
     }
 
     void linesOfAValueCountToo() {
-        SecretMask mask({{"KEY", "-----BEGIN-----\nMIIEvQIBADAN\nAB\n"}});
+        SecretMask mask(Environment{{"KEY", "-----BEGIN-----\nMIIEvQIBADAN\nAB\n"}});
         CPPUNIT_ASSERT_EQUAL(std::string("got *** and AB"), mask.masked("got MIIEvQIBADAN and AB"));
         CPPUNIT_ASSERT_EQUAL(std::string("***"), mask.masked("-----BEGIN-----\nMIIEvQIBADAN\nAB\n"));
     }
 
     void withoutSecretsNothingChanges() {
-        SecretMask mask({{"A", ""}});
+        SecretMask mask(Environment{{"A", ""}});
         CPPUNIT_ASSERT(mask.empty());
         CPPUNIT_ASSERT_EQUAL(std::string("abc"), mask.feed("abc"));
         CPPUNIT_ASSERT_EQUAL(std::string(), mask.finish());
