@@ -17,6 +17,7 @@
 #include "base/Text.h"
 #include "base/Uuid.h"
 #include "config/Config.h"
+#include "config/KeyFile.h"
 #include "exec/LeaderProcess.h"
 #include "exec/Privileges.h"
 #include "exec/RunFolder.h"
@@ -186,6 +187,8 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
             throw std::runtime_error(config.clusterSecretFile + ": at least 32 characters, the same on all " +
                                      "nodes; for example: openssl rand -hex 32");
     }
+    const std::string secretsKey =
+        config.secretsKeyFile.empty() ? std::string() : readSecretsKey(config.secretsKeyFile);
     if (!config.launcherIsSocket) exec.launcher = startLauncher(exec);
     dropPrivileges(config.stateDir);
     prctl(PR_SET_DUMPABLE, 0); // secrets never reach a core
@@ -208,6 +211,9 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
     AuthChain runs = makeChain("run", config.run, plugins);
     AuthChain manage = makeChain("manage", config.manage, plugins);
 
+    JobSecrets secrets(secretsKey, database->secrets(), clock);
+    exec.secretsOf = [&secrets](const std::string& jobId) { return secrets.open(jobId); };
+
     Timers timers;
     RunFeed feed;
     QueueGauge gauge(database->triggers(), config.queueLimit);
@@ -221,6 +227,8 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
     ClusterVerifier verifier(clusterSecret, nodeId, clock);
     ClusterDoor clusterDoor(ownFiles, verifier, Poco::Logger::get("cluster"));
     FarRuns farRuns(feed, database->runs(), nodeId);
+    Retention retention({config.keepDays, config.keepRuns}, nodeId, database->retention(), ownFiles, clock,
+                        Poco::Logger::get("retention"));
     LeaderProcess executor(std::move(exec), scheduler, clock);
     TriggerJob triggers(trigger, database->triggers(), gauge, clock, Poco::Logger::get("trigger"),
                         [&scheduler] { scheduler.wake(); });
@@ -276,12 +284,16 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
                       health,
                       metrics,
                       clock,
+                      secrets,
+                      retention,
                       config.testTypes};
     addTriggerRoutes(router, services);
     addTriggerGuideRoutes(router, services);
     addJobRoutes(router, services);
     addTestRoutes(router, services);
+    addSecretRoutes(router, services);
     addRunRoutes(router, services);
+    addPruneRoute(router, services);
     addRunLogRoutes(router, services);
     addRunEventRoutes(router, services);
     addArtifactRoutes(router, services);
@@ -330,6 +342,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
     pulse.add("the database's prober", [&health] { return health.turns(); });
     pulse.add("the scheduler", [&scheduler] { return scheduler.turns(); });
     if (manager.watchdog()) pulse.start(*manager.watchdog());
+    retention.start();
     manager.ready();
     logger.information(
         "usherd " USHER_VERSION " listens on " +
@@ -350,6 +363,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
     listener.stop();
     farRuns.stop();
     if (clusterListener) clusterListener->stop();
+    retention.stop();
     scheduler.stop();
     heartbeat.handOver();
     heartbeat.stop();

@@ -300,7 +300,9 @@ ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults,
         return std::string();
     });
     reader.path("cluster", "secret_file", config.clusterSecretFile);
-    reader.text("secrets", "key_file", ignored);
+    reader.integer("retention", "keep_days", config.keepDays, 0, 36'500);
+    reader.integer("retention", "keep_runs", config.keepRuns, 0, 1'000'000'000);
+    reader.path("secrets", "key_file", config.secretsKeyFile);
     reader.text("webhooks", "allow", ignored);
 
     std::set<std::string> types(kTestTypes.begin(), kTestTypes.end());

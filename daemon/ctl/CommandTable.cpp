@@ -34,6 +34,7 @@ struct Noun {
 const Noun nouns[] = {
     {"job", "what is run: a name, an ordered list of tests, limits"},
     {"test", "a script with a type: shell, python, node, playwright, …"},
+    {"secret", "what a job's tests get and nobody may read"},
     {"key", "API keys: each may trigger one job"},
     {"keys", "all keys of the server at once"},
     {"run", "what has run and what is running: verdicts, output"},

@@ -13,6 +13,7 @@ void addAccountCommands(std::vector<Command>& commands);
 void addJobCommands(std::vector<Command>& commands);
 void addImportCommand(std::vector<Command>& commands);
 void addTestCommands(std::vector<Command>& commands);
+void addSecretCommands(std::vector<Command>& commands);
 void addKeyCommands(std::vector<Command>& commands);
 void addKeyInspectCommand(std::vector<Command>& commands);
 void addTriggerCommand(std::vector<Command>& commands);

@@ -31,6 +31,7 @@ CommandTable allCommands() {
     addJobCommands(commands);
     addImportCommand(commands);
     addTestCommands(commands);
+    addSecretCommands(commands);
     addKeyCommands(commands);
     addKeyInspectCommand(commands);
     addTriggerCommand(commands);

@@ -130,6 +130,21 @@ int cancel(Context& context) {
                                      " tells when it is over.\n");
 }
 
+int prune(Context& context) {
+    Json body = Json::object();
+    if (auto days = context.integer("keep-days", 1, 36'500)) body["keepDays"] = *days;
+    if (auto runs = context.integer("keep-runs", 1, 1'000'000'000)) body["keepRuns"] = *runs;
+    std::int64_t deleted = 0;
+    bool more = true;
+    while (more) { // each answer comes in time, and each deletes something
+        Json answer = context.client().send("POST", "/api/runs/prune", body).body;
+        deleted += numberOf(answer, "deleted");
+        more = flagOf(answer, "more");
+    }
+    return context.print(Json{{"success", true}, {"deleted", deleted}},
+                         std::to_string(deleted) + " runs are deleted.\n");
+}
+
 int rerun(Context& context) {
     std::string path = runPath(context);
     Json answer = context.client().send("POST", path + "/rerun").body;
@@ -190,6 +205,17 @@ void addRunCommands(std::vector<Command>& commands) {
          waitForRun});
     commands.push_back(
         {"run cancel", "RUN", "end a run: TERM, then KILL after the grace time", 1, 1, {}, "", cancel});
+    commands.push_back(
+        {"run prune",
+         "",
+         "delete old runs now, with their output (admins)",
+         0,
+         0,
+         {{"keep-days", "N", "what ended so many days ago or earlier goes (default: the server's keep_days)"},
+          {"keep-runs", "N", "the newest N of each job stay (default: the server's keep_runs)"}},
+         "The server does the same by itself, by [retention] in its configuration.\n\n"
+         "Example\n  usherctl run prune --keep-days 30 --keep-runs 500",
+         prune});
     commands.push_back({"run rerun", "RUN", "run the same again", 1, 1, {}, "", rerun});
 }
 

@@ -37,6 +37,8 @@ struct ClaimedRun {
     std::vector<TestToRun> tests;
     bool cancelRequested = false;
     std::optional<Micros> startedAt;
+    bool hasSecrets = false; ///< the job's; the stores never read them
+    Environment secrets;     ///< filled by the executor; never written to a file
     /// When its leader must have ended it, unless renewed; 0: there is no lease (SQLite).
     BootMillis leaseUntil = 0;
 };

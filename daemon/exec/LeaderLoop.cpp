@@ -2,6 +2,7 @@
 
 #include "exec/Journal.h"
 #include "exec/ProcessTable.h"
+#include "exec/SecretHandover.h"
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -108,7 +109,7 @@ void LeaderProcess::Loop::takeCommands() {
         commands.swap(_commands);
     }
     for (auto& command : commands) {
-        if (auto* start = std::get_if<Start>(&command)) onStart(std::move(start->run));
+        if (auto* start = std::get_if<Start>(&command)) onStart(std::move(*start));
         if (auto* attach = std::get_if<Attach>(&command)) onAttach(std::move(attach->run));
         if (auto* cancel = std::get_if<Cancel>(&command)) onCancel(cancel->runId);
         if (auto* lease = std::get_if<Lease>(&command)) onLease(*lease);
@@ -139,10 +140,11 @@ LeaderProcess::Loop::Followed* LeaderProcess::Loop::add(ClaimedRun run) {
     return &at->second;
 }
 
-void LeaderProcess::Loop::onStart(ClaimedRun run) {
-    Followed* one = add(std::move(run));
+void LeaderProcess::Loop::onStart(Start start) {
+    Followed* one = add(std::move(start.run));
     if (!one) return; // asked twice: it runs once
     if (one->run.cancelRequested) return finishWithout(*one, RunStatus::cancelled, "");
+    if (!start.problem.empty()) return finishWithout(*one, RunStatus::error, start.problem);
     try {
         one->folder.prepare(one->run);
     } catch (const std::runtime_error& error) {
@@ -170,6 +172,11 @@ void LeaderProcess::Loop::onCancel(const std::string& runId) {
 
 bool LeaderProcess::Loop::ask(Followed& one) {
     auto [ours, theirs] = packetPair();
+    // First, so that they wait in the connection when the leader is born, whatever becomes of us meanwhile.
+    if (one.run.hasSecrets && !sendSecrets(ours.get(), one.run.secrets)) {
+        finishWithout(one, RunStatus::error, "the job's secrets could not be handed to the run");
+        return false;
+    }
     if (!_launcher.request(one.run.runId, one.run.attempt, theirs.get())) {
         if (_clock.instant() - one.since > kLauncherWait) {
             finishWithout(one, RunStatus::error, "the run could not be started: " + _launcher.problem());

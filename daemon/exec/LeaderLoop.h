@@ -34,6 +34,7 @@ public:
 
     struct Start {
         ClaimedRun run;
+        std::string problem; ///< why it cannot be started; the listener hears of it like of any other end
     };
     struct Attach {
         ClaimedRun run;
@@ -71,7 +72,7 @@ private:
 
     void work();
     void takeCommands();
-    void onStart(ClaimedRun run);
+    void onStart(Start start);
     void onAttach(ClaimedRun run);
     void onCancel(const std::string& runId);
     void onLease(const Lease& lease);

@@ -1,8 +1,10 @@
 #include "exec/LeaderProcess.h"
 
+#include "domain/Errors.h"
 #include "exec/LeaderLoop.h"
 #include "exec/ProcessTable.h"
 #include "exec/RunFolder.h"
+#include "exec/ShortName.h"
 
 #include <stdexcept>
 #include <thread>
@@ -18,6 +20,7 @@ constexpr auto kBirthPause = std::chrono::milliseconds(20);
 
 LeaderProcess::LeaderProcess(ExecSettings settings, ExecutionListener& listener, const Clock& clock) {
     makeRunsDir(settings.runsDir);
+    ShortName::sweep(settings.runsDir);
     if (settings.sandbox != "none")
         if (std::string why = whyNotReachable(settings.runsDir); !why.empty()) throw std::runtime_error(why);
     _loop = std::make_unique<Loop>(std::move(settings), listener, clock);
@@ -26,7 +29,18 @@ LeaderProcess::LeaderProcess(ExecSettings settings, ExecutionListener& listener,
 LeaderProcess::~LeaderProcess() = default;
 
 void LeaderProcess::start(const ClaimedRun& run) {
-    _loop->post(Loop::Start{run});
+    Loop::Start start{run, {}};
+    if (run.hasSecrets) {
+        try {
+            if (const auto& secretsOf = _loop->settings().secretsOf) start.run.secrets = secretsOf(run.jobId);
+        } catch (const StorageUnavailable&) {
+            start.problem = "the job's secrets could not be read: the database did not answer";
+        } catch (const std::exception& error) {
+            start.problem = std::string("the job's secrets could not be read: ") + error.what();
+        }
+        start.run.hasSecrets = !start.run.secrets.empty();
+    }
+    _loop->post(std::move(start));
 }
 
 Executor::Recovery LeaderProcess::recover(const ClaimedRun& run) {

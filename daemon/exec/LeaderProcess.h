@@ -4,6 +4,7 @@
 #include "base/UniqueFd.h"
 #include "domain/Executor.h"
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -19,6 +20,8 @@ struct ExecSettings {
     std::string leaderPath; ///< usher-leader
     std::string sandbox = "basic"; ///< none or basic
     std::string nodeId;
+    /// A job's secrets, for its tests; may throw. Called by start(), on its caller's thread.
+    std::function<Environment(const std::string& jobId)> secretsOf;
     /// The connection that startLauncher() gave before privileges were dropped (exec/Privileges.h); none: the
     /// executor starts or connects by itself.
     UniqueFd launcher;

@@ -46,6 +46,7 @@ std::string toRunJson(const ClaimedRun& run) {
                        {"network", run.network},
                        {"parameters", run.parameters},
                        {"leaseUntil", run.leaseUntil},
+                       {"secrets", run.hasSecrets}, // their values never touch a file
                        {"tests", std::move(tests)}});
 }
 
@@ -62,6 +63,7 @@ ClaimedRun runFromJson(std::string_view text) {
         run.network = json.at("network");
         run.parameters = json.at("parameters").get<Environment>();
         run.leaseUntil = json.value("leaseUntil", BootMillis{0});
+        run.hasSecrets = json.value("secrets", false);
         for (const Json& one : json.at("tests"))
             run.tests.push_back({one.at("position"), one.at("testId"), one.at("title"), one.at("type"),
                                  one.at("script"), one.at("plainScript")});

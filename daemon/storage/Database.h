@@ -2,7 +2,9 @@
 
 #include "domain/JobStore.h"
 #include "domain/NodeStore.h"
+#include "domain/RetentionStore.h"
 #include "domain/RunStore.h"
+#include "domain/SecretStore.h"
 #include "domain/TriggerStore.h"
 #include "domain/WriterTurn.h"
 #include "storage/Migrator.h"
@@ -39,6 +41,8 @@ public:
     virtual TriggerStore& triggers() = 0;
     virtual RunStore& runs() = 0;
     virtual NodeStore& nodes() = 0;
+    virtual SecretStore& secrets() = 0;
+    virtual RetentionStore& retention() = 0;
     /// What every writer of the SQLite file waits for, the plugins too. Null on PostgreSQL.
     virtual WriterTurn* turn() = 0;
     /// False, with the reason, while the last attempt to reach the database failed. Asks nobody: for /readyz

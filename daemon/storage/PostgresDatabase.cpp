@@ -16,8 +16,11 @@ constexpr char kPing[] = "SELECT 1";
 PostgresDatabase::PostgresDatabase(const PgTarget& target, int connections, std::span<const Migration> steps)
     : _hot(target, kHotSettings, (connections + 1) / 2), _cold(target, "", connections / 2),
       _migrator(_cold, steps), _jobs(_cold), _triggers(_hot), _runs(_hot, _cold),
-      _nodes(_cold, [this](Instant deadline) {
-          _hot.with(deadline, [&](PgConnection& connection) { connection.run(PgCommand{kPing}, deadline); });
-      }) {}
+      _nodes(_cold,
+             [this](Instant deadline) {
+                 _hot.with(deadline,
+                           [&](PgConnection& connection) { connection.run(PgCommand{kPing}, deadline); });
+             }),
+      _secrets(_cold), _retention(_cold) {}
 
 } // namespace usher

@@ -6,6 +6,8 @@
 #include "storage/PostgresTriggerStore.h"
 #include "storage/SqlJobStore.h"
 #include "storage/SqlNodeStore.h"
+#include "storage/SqlRetentionStore.h"
+#include "storage/SqlSecretStore.h"
 
 namespace usher {
 
@@ -21,6 +23,8 @@ public:
     TriggerStore& triggers() override { return _triggers; }
     RunStore& runs() override { return _runs; }
     NodeStore& nodes() override { return _nodes; }
+    SecretStore& secrets() override { return _secrets; }
+    RetentionStore& retention() override { return _retention; }
     WriterTurn* turn() override { return nullptr; }
     bool healthy(std::string& reason) const override { return _hot.healthy(reason) && _cold.healthy(reason); }
 
@@ -32,6 +36,8 @@ private:
     PostgresTriggerStore _triggers;
     PostgresRunStore _runs;
     SqlNodeStore _nodes;
+    SqlSecretStore _secrets;
+    SqlRetentionStore _retention;
 };
 
 } // namespace usher

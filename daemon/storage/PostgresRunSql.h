@@ -72,7 +72,7 @@ inline constexpr char kClaimEvents[] =
 #define USHER_CLAIMED                                                                                        \
     "SELECT r.id::text, r.job_id::text, j.name, r.attempt, r.lease_epoch, j.timeout_seconds, j.retries, "    \
     "j.parallelism, j.network, j.on_lost, r.parameters::text, r.cancel_requested_at, r.started_at, "         \
-    "v.tests::text "                                                                                         \
+    "v.tests::text, EXISTS (SELECT 1 FROM job_secrets s WHERE s.job_id = r.job_id) "                         \
     "FROM runs r JOIN jobs j ON j.id = r.job_id "                                                            \
     "LEFT JOIN job_revisions v ON v.job_id = r.job_id AND v.revision = r.revision "
 inline constexpr char kClaimed[] = USHER_CLAIMED "WHERE r.id = ANY ($1::uuid[])";

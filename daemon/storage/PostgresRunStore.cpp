@@ -28,6 +28,7 @@ ClaimedRun claimedAt(const PgResult& rows, int row) {
     run.cancelRequested = !rows.isNull(row, 11);
     run.startedAt = rows.maybeInteger(row, 12);
     run.tests = testsFromJson(rows.text(row, 13));
+    run.hasSecrets = rows.flag(row, 14);
     return run;
 }
 

@@ -3,6 +3,8 @@
 #include "storage/Database.h"
 #include "storage/SqlJobStore.h"
 #include "storage/SqlNodeStore.h"
+#include "storage/SqlRetentionStore.h"
+#include "storage/SqlSecretStore.h"
 #include "storage/SqliteMigrator.h"
 #include "storage/SqliteRunStore.h"
 #include "storage/SqliteTriggerStore.h"
@@ -20,6 +22,8 @@ public:
     TriggerStore& triggers() override { return _triggers; }
     RunStore& runs() override { return _runs; }
     NodeStore& nodes() override { return _nodes; }
+    SecretStore& secrets() override { return _secrets; }
+    RetentionStore& retention() override { return _retention; }
     WriterTurn* turn() override { return &_source.turn(); }
     bool healthy(std::string& reason) const override { return _source.healthy(reason); }
 
@@ -30,6 +34,8 @@ private:
     SqliteTriggerStore _triggers;
     SqliteRunStore _runs;
     SqlNodeStore _nodes;
+    SqlSecretStore _secrets;
+    SqlRetentionStore _retention;
 };
 
 } // namespace usher

@@ -61,7 +61,8 @@ constexpr char kPlanTests[] =
 #define USHER_CLAIMED                                                                                        \
     "SELECT r.id, r.job_id, j.name, r.attempt, r.lease_epoch, j.timeout_seconds, j.retries, j.parallelism, " \
     "j.network, "                                                                                            \
-    "j.on_lost, r.parameters, r.cancel_requested_at, r.started_at, v.tests FROM runs r JOIN jobs j ON j.id " \
+    "j.on_lost, r.parameters, r.cancel_requested_at, r.started_at, v.tests, EXISTS (SELECT 1 FROM "          \
+    "job_secrets s WHERE s.job_id = r.job_id) FROM runs r JOIN jobs j ON j.id "                              \
     "= r.job_id "                                                                                            \
     "LEFT JOIN job_revisions v ON v.job_id = r.job_id AND v.revision = r.revision "
 constexpr char kClaimed[] = USHER_CLAIMED "WHERE r.id = ?";
@@ -119,6 +120,7 @@ ClaimedRun claimedAt(SqliteStatement& row) {
     run.cancelRequested = !row.isNull(11);
     run.startedAt = row.maybeInteger(12);
     run.tests = testsFromJson(row.text(13));
+    run.hasSecrets = row.integer(14) != 0;
     return run;
 }
 

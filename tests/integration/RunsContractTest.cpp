@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <set>
 #include <thread>
@@ -25,6 +26,7 @@ class RunsContractTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aRunPastItsTimeIsEnded);
     CPPUNIT_TEST(artifactsStayInsideTheRunsFolder);
     CPPUNIT_TEST(rerunMakesANewRun);
+    CPPUNIT_TEST(socketsFitBelowTmpdir);
     CPPUNIT_TEST(nothingAcknowledgedIsLostByKill9);
     CPPUNIT_TEST(aRunGoesOnWhileTheDaemonRestarts);
     CPPUNIT_TEST(aSecondDaemonRefusesToStart);
@@ -197,6 +199,19 @@ class RunsContractTest : public CppUnit::TestFixture {
             int status = w.admin("GET", base + path).status;
             CPPUNIT_ASSERT_MESSAGE(path + std::to_string(status), status == 404 || status == 400);
         }
+    }
+
+    void socketsFitBelowTmpdir() {
+        World w;
+        // As deep as Chromium's.
+        std::string job =
+            w.createJob({"cd / && mkdir $TMPDIR/.org.chromium.Chromium.XXXXXX && python3 -c \"import "
+                         "socket; socket.socket(socket.AF_UNIX).bind('$TMPDIR/"
+                         ".org.chromium.Chromium.XXXXXX/SingletonSocket')\" && echo $TMPDIR"});
+        Json run = w.finished(start(w, job, w.createKey(job).key));
+        std::string log = w.admin("GET", "/api/runs/" + run["id"].get<std::string>() + "/log").body;
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(log, std::string("passed"), run["status"].get<std::string>());
+        CPPUNIT_ASSERT_MESSAGE(log, !std::filesystem::is_symlink(std::string(trim(log))));
     }
 
     void rerunMakesANewRun() {

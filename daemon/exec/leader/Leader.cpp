@@ -4,6 +4,7 @@
 #include "exec/ProcessTable.h"
 #include "exec/Remains.h"
 #include "exec/RunSpec.h"
+#include "exec/SecretHandover.h"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -27,6 +28,7 @@ namespace {
 constexpr auto kDrain = 2s;
 constexpr auto kKillAtMost = 10s;
 constexpr auto kHarvestAtMost = 120s;
+constexpr auto kSecretsAtMost = 10s;
 
 Micros wallClock() {
     return SystemClock{}.now();
@@ -46,6 +48,8 @@ bool Leader::begin() {
     _run = runFromJson(*spec);
     if (_run.runId != _order.runId || _run.attempt != _order.attempt)
         throw std::runtime_error("run.json is of another run or attempt");
+
+    takeSecrets();
 
     // Who makes this folder owns the attempt: of two leaders, one goes on.
     const std::string name = attemptFolder(_order.attempt);
@@ -82,6 +86,17 @@ bool Leader::begin() {
     return true;
 }
 
+/// Before the attempt is begun: a leader that got none may be followed by one that does.
+void Leader::takeSecrets() {
+    if (_run.hasSecrets) {
+        const std::vector<int> connections = _control.connections();
+        auto secrets = connections.empty() ? std::nullopt : receiveSecrets(connections[0], kSecretsAtMost);
+        if (!secrets) throw std::runtime_error("the job's secrets did not come");
+        _run.secrets = std::move(*secrets);
+    }
+    _mask = std::make_unique<SecretMask>(_run.secrets);
+}
+
 /// After the first test was started, because a new file may cost half a millisecond. Who looks for a leader
 /// in the meantime finds the attempt's folder and looks again.
 void Leader::publish() {
@@ -107,6 +122,7 @@ bool Leader::prepareBox() {
     std::string path = _order.config.runsDir + "/" + _order.runId + "/" + attemptFolder(_order.attempt);
     _box = std::make_unique<Box>(_attempt.get(), path, _uid);
     if (!_box->create(_runProblem)) return false;
+    _temporary = std::make_unique<ShortName>(_order.config.runsDir, _box->path("tmp"));
     // All scripts before the first test: later ones cannot find their names taken.
     for (const TestToRun& test : _run.tests)
         if (test.type != "exec" &&
@@ -123,6 +139,7 @@ int Leader::run() {
         if (_phase != Phase::ended) wait();
     }
     end();
+    _temporary.reset();
     if (_box && !_box->remove()) _exitCode = kLeaderUnclean;
     if (_leftovers) _exitCode = kLeaderUnclean;
     return _exitCode;
@@ -179,7 +196,7 @@ void Leader::startOne(const TestToRun& test) {
     RunTest& result = present();
     std::string problem;
     if (_box->makeTestFolders(test.position, problem)) {
-        auto plan = planTest(_order, _run, test, *_box);
+        auto plan = planTest(_order, _run, test, *_box, _temporary->path());
         if (auto* why = std::get_if<std::string>(&plan)) {
             problem = *why;
         } else {
@@ -270,11 +287,10 @@ bool Leader::stepKilling() {
         _leftovers = true;
         present().errorDetails = "processes of the test could not be ended";
     }
-    while (_test.output) { // no writer is left: this ends
-        auto before = _log->outputBytes();
-        readOutput();
-        if (_log->outputBytes() == before) _test.output.reset();
+    while (_test.output && readOutput() > 0) { // no writer is left: this ends
     }
+    _test.output.reset();
+    _log->append(_mask->finish());
     _log->finish();
     flushLog(true);
     const std::string number = std::to_string(present().position);
@@ -292,8 +308,8 @@ bool Leader::stepKilling() {
 
 bool Leader::stepHarvesting() {
     if (!_harvest->advance() && instant() < *_phaseDeadline) return false;
-    for (const std::string& note : _harvest->notes()) _log->note(note);
-    present().casesJson = _harvest->casesJson();
+    for (const std::string& note : _harvest->notes()) _log->note(_mask->masked(note));
+    present().casesJson = maskedCases(_harvest->casesJson());
     pid_t child = _harvest->pid();
     _harvest.reset();
     int status;

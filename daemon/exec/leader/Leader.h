@@ -4,6 +4,8 @@
 #include "exec/Journal.h"
 #include "exec/LeaderOrder.h"
 #include "exec/OutputLog.h"
+#include "exec/SecretMask.h"
+#include "exec/ShortName.h"
 #include "exec/leader/Box.h"
 #include "exec/leader/Control.h"
 #include "exec/leader/Harvest.h"
@@ -41,6 +43,8 @@ private:
     /// False: `_exitCode` says why there is nothing to do.
     bool begin();
     bool prepareBox();
+    void takeSecrets();
+    std::string maskedCases(const std::string& casesJson) const;
     void publish();
 
     /// True when something changed, so that another step may be possible at once.
@@ -60,8 +64,8 @@ private:
     void watchLease();
     void onSignals();
     void onControl(int connection);
-    /// Reads output; at most a few blocks, so that everything else stays alive.
-    void readOutput();
+    /// Reads output; at most a few blocks, so that everything else stays alive. How many bytes came.
+    std::size_t readOutput();
     void reap();
 
     void flushLog(bool all);
@@ -80,6 +84,7 @@ private:
     std::vector<RunTest> _results;
     std::unique_ptr<JournalWriter> _journal;
     std::unique_ptr<Box> _box;
+    std::unique_ptr<ShortName> _temporary; ///< of the box's tmp
     std::string _sandbox;
     std::optional<uid_t> _uid;
     Harvest::Allowance _allowance;
@@ -102,6 +107,7 @@ private:
     Instant _testStarted, _exitedAt;
     StartedTest _test;
     std::unique_ptr<OutputLog> _log;
+    std::unique_ptr<SecretMask> _mask; ///< of the run; between log and output
     std::unique_ptr<Harvest> _harvest;
     std::int64_t _announced = 0; ///< bytes of the log that stand in the journal
     Instant _announcedAt;

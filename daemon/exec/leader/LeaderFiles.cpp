@@ -121,19 +121,34 @@ void Leader::reap() {
     _childless = pid < 0 && errno == ECHILD;
 }
 
-void Leader::readOutput() {
+std::size_t Leader::readOutput() {
     std::array<char, 65536> block;
+    std::size_t came = 0;
     for (int turn = 0; turn < 16 && _test.output; ++turn) {
         ssize_t n = ::read(_test.output.get(), block.data(), block.size());
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0 && errno == EAGAIN) return;
+        if (n < 0 && errno == EAGAIN) break;
         if (n <= 0) {
             _test.output.reset();
-            return;
+            break;
         }
-        _log->append({block.data(), static_cast<std::size_t>(n)});
+        came += static_cast<std::size_t>(n);
+        const std::string_view bytes{block.data(), static_cast<std::size_t>(n)};
+        _mask->empty() ? _log->append(bytes) : _log->append(_mask->feed(bytes));
         flushLog(false);
     }
+    return came;
+}
+
+std::string Leader::maskedCases(const std::string& casesJson) const {
+    if (_mask->empty()) return casesJson;
+    auto parsed = parseJson(casesJson, {.maxBytes = 64u << 20, .maxValues = 5'000'000});
+    Json* cases = std::get_if<Json>(&parsed);
+    if (!cases || !cases->is_array()) return "[]";
+    for (Json& one : *cases)
+        for (Json& field : one)
+            if (field.is_string()) field = _mask->masked(field.get_ref<const std::string&>());
+    return toText(*cases);
 }
 
 void Leader::flushLog(bool all) {

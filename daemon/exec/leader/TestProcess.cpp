@@ -103,7 +103,8 @@ std::string scriptText(const TestToRun& test) {
 }
 
 std::variant<TestPlan, std::string> planTest(const LeaderOrder& order, const ClaimedRun& run,
-                                             const TestToRun& test, const Box& box) {
+                                             const TestToRun& test, const Box& box,
+                                             const std::string& temporary) {
     const std::string number = std::to_string(test.position);
     const std::string artifacts = box.path("artifacts-" + number), results = box.path("results-" + number);
     const Environment places = {{"{script}", box.path("work/" + scriptName(order.config, test))},
@@ -112,6 +113,7 @@ std::variant<TestPlan, std::string> planTest(const LeaderOrder& order, const Cla
     TestPlan plan;
     // Parameters first: none of them may stand in for what the system itself says.
     plan.environment = run.parameters;
+    for (const auto& [name, value] : run.secrets) plan.environment[name] = value;
     const Interpreter* interpreter = findInterpreter(order.config, test.type);
     if (interpreter) {
         for (const std::string& word : interpreter->command) plan.arguments.push_back(replaced(word, places));
@@ -136,7 +138,7 @@ std::variant<TestPlan, std::string> planTest(const LeaderOrder& order, const Cla
     plan.environment["PATH"] = kPath;
     plan.environment["HOME"] = box.path("work");
     plan.environment["LANG"] = "C.UTF-8";
-    plan.environment["TMPDIR"] = box.path("tmp");
+    plan.environment["TMPDIR"] = temporary;
     plan.environment["USHER_RUN_ID"] = run.runId;
     plan.environment["USHER_JOB_ID"] = run.jobId;
     plan.environment["USHER_TEST_ID"] = test.testId;

@@ -32,9 +32,10 @@ struct TestPlan {
 std::string scriptName(const ExecConfig& config, const TestToRun& test);
 /// The script as it is to be run: decoded when it came in as base64.
 std::string scriptText(const TestToRun& test);
-/// The plan, or why there is none: "interpreter not installed: k6".
+/// The plan, or why there is none: "interpreter not installed: k6". `temporary`: what TMPDIR shall be.
 std::variant<TestPlan, std::string> planTest(const LeaderOrder& order, const ClaimedRun& run,
-                                             const TestToRun& test, const Box& box);
+                                             const TestToRun& test, const Box& box,
+                                             const std::string& temporary);
 
 struct StartedTest {
     pid_t pid = -1;      ///< also its process group and session

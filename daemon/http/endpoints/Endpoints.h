@@ -1,5 +1,7 @@
 #pragma once
 
+#include "app/JobSecrets.h"
+#include "app/Retention.h"
 #include "app/RunFeed.h"
 #include "app/RunScheduler.h"
 #include "app/TriggerJob.h"
@@ -29,6 +31,8 @@ struct Services {
     Health& health;
     Metrics& metrics;
     const Clock& clock;
+    JobSecrets& secrets;
+    Retention& retention;
     std::vector<std::string> testTypes; ///< the interpreters that are configured
 };
 
@@ -37,7 +41,9 @@ void addTriggerRoutes(Router& router, Services& services);
 void addTriggerGuideRoutes(Router& router, Services& services);
 void addJobRoutes(Router& router, Services& services);
 void addTestRoutes(Router& router, Services& services);
+void addSecretRoutes(Router& router, Services& services);
 void addRunRoutes(Router& router, Services& services);
+void addPruneRoute(Router& router, Services& services);
 void addRunLogRoutes(Router& router, Services& services);
 void addRunEventRoutes(Router& router, Services& services);
 void addArtifactRoutes(Router& router, Services& services);

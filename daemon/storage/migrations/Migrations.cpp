@@ -7,6 +7,7 @@ std::span<const Migration> postgresMigrations() {
         {1, "initial", kInitialPostgres},
         {10, "node lease", kNodeLeasePostgres, true},
         {20, "run retries", kRunRetriesPostgres},
+        {21, "job secrets", kJobSecretsPostgres},
     };
     return steps;
 }
@@ -16,6 +17,7 @@ std::span<const Migration> sqliteMigrations() {
         {1, "initial", kInitialSqlite},
         {10, "node lease", kNodeLeaseSqlite, true},
         {20, "run retries", kRunRetriesSqlite},
+        {21, "job secrets", kJobSecretsSqlite},
     };
     return steps;
 }

@@ -19,5 +19,7 @@ extern const char* const kNodeLeasePostgres;
 extern const char* const kNodeLeaseSqlite;
 extern const char* const kRunRetriesPostgres;
 extern const char* const kRunRetriesSqlite;
+extern const char* const kJobSecretsPostgres;
+extern const char* const kJobSecretsSqlite;
 
 } // namespace usher
