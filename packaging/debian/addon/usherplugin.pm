@@ -2,6 +2,6 @@ use strict;
 use warnings;
 use Debian::Debhelper::Dh_Lib;
 
-insert_after("dh_strip", "dh_usherplugin");
+insert_before("dh_gencontrol", "dh_usherplugin");
 
 1;
