@@ -5,9 +5,9 @@ namespace usher {
 std::span<const Migration> postgresMigrations() {
     static const Migration steps[] = {
         {1, "initial", kInitialPostgres},
-        {10, "node lease", kNodeLeasePostgres, true},
-        {20, "run retries", kRunRetriesPostgres},
-        {21, "job secrets", kJobSecretsPostgres},
+        {2, "node lease", kNodeLeasePostgres, true},
+        {3, "run retries", kRunRetriesPostgres, true},
+        {4, "job secrets", kJobSecretsPostgres},
     };
     return steps;
 }
@@ -15,9 +15,9 @@ std::span<const Migration> postgresMigrations() {
 std::span<const Migration> sqliteMigrations() {
     static const Migration steps[] = {
         {1, "initial", kInitialSqlite},
-        {10, "node lease", kNodeLeaseSqlite, true},
-        {20, "run retries", kRunRetriesSqlite},
-        {21, "job secrets", kJobSecretsSqlite},
+        {2, "node lease", kNodeLeaseSqlite, true},
+        {3, "run retries", kRunRetriesSqlite, true},
+        {4, "job secrets", kJobSecretsSqlite},
     };
     return steps;
 }
