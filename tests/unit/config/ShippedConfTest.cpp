@@ -76,7 +76,7 @@ private:
             CPPUNIT_ASSERT_MESSAGE(problem, problem.find("unknown key") == std::string::npos);
             bool hasNoDefault = false;
             for (const char* name : {"public_url", "tls_", "trusted_proxies", "password_file", "secret_file",
-                                     "throttle_exempt", "capacity", "key_file", "allow"})
+                                     "throttle_exempt", "capacity", "key_file", "allow", "[cluster] address"})
                 hasNoDefault = hasNoDefault || problem.find(name) != std::string::npos;
             CPPUNIT_ASSERT_MESSAGE(problem, hasNoDefault);
         }
