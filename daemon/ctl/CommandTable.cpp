@@ -38,7 +38,11 @@ const Noun nouns[] = {
     {"key", "API keys: each may trigger one job"},
     {"keys", "all keys of the server at once"},
     {"run", "what has run and what is running: verdicts, output"},
-    {"node", "the machines that share one database: list, drain"},
+    {"node", "the machines that share one database"},
+    {"plugin", "who decides: the auth plugins and how they are"},
+    {"auth", "why a request is let in or refused"},
+    {"user", "people and their roles (admins)"},
+    {"session", "who is signed in (admins)"},
 };
 
 /// How many letters to change, add or drop to get from one word to the other.

@@ -46,7 +46,7 @@ int list(Context& context) {
 int set(Context& context) {
     context.client();
     const std::string target = pathOf(context) + "/" + percentEncode(context.argument(1));
-    Json answer = context.client().send("PUT", target, {{"value", valueOf(context)}}).body;
+    Json answer = context.client().send("PUT", target, Json{{"value", valueOf(context)}}).body;
     return context.print(answer, "Secret " + harmless(context.argument(1)) + " is set.\n");
 }
 

@@ -92,8 +92,7 @@ void explain(Services& services, const ExplainChains& chains, const Shared& cont
     if (!action.empty() && !isAction(action))
         body.fault("action", "must be a noun and a verb, like job.trigger or key.create");
     if (!isPrintable(credential)) body.fault("credential", "must be printable ASCII: an API key or a token");
-    if (!address.empty() && !parseAddress(address))
-        body.fault("address", "must be an IPv4 or IPv6 address");
+    if (!address.empty() && !parseAddress(address)) body.fault("address", "must be an IPv4 or IPv6 address");
     if (auto refusal = body.problem()) return void(context->refuse(*refusal));
     if (auto id = parseUuid(resource)) resource = *id;
 
