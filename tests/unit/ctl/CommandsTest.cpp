@@ -11,6 +11,7 @@ class CommandsTest : public CommandFixture {
     CPPUNIT_TEST(jsonPrintsWhatTheServerSaid);
     CPPUNIT_TEST(namesAreLookedUpOverAllPages);
     CPPUNIT_TEST(namesThatTwoJobsHaveAreRefused);
+    CPPUNIT_TEST(filtersGoIntoTheQuery);
     CPPUNIT_TEST(jobCreateSendsItsOptions);
     CPPUNIT_TEST(importMakesOnceAndThenUpdates);
     CPPUNIT_TEST_SUITE_END();
@@ -75,6 +76,15 @@ class CommandsTest : public CommandFixture {
         server.on("GET /api/jobs?limit=200", R"({"jobs":[{"id":"1","name":"x"},{"id":"2","name":"x"}]})");
         CPPUNIT_ASSERT_EQUAL(2, command({"job", "delete", "x"}));
         CPPUNIT_ASSERT(person.said("2 jobs have the name x"));
+    }
+    void filtersGoIntoTheQuery() {
+        signIn();
+        server.on("GET /api/runs?jobId=" + std::string(job) + "&status=lost&limit=50", R"({"runs":[]})");
+        CPPUNIT_ASSERT_EQUAL(0, command({"run", "list", "--job", job, "--status", "lost"}));
+        server.on("GET /api/runs?status=a%26b&limit=50", R"({"runs":[]})");
+        CPPUNIT_ASSERT_EQUAL(0, command({"run", "list", "--status", "a&b"}));
+        server.on("GET /api/audit?since=2026-01-31T00%3A00%3A00.000Z&actor=-&limit=7", R"({"audit":[]})");
+        CPPUNIT_ASSERT_EQUAL(0, command({"audit", "--since", "2026-01-31", "--actor", "-", "--limit", "7"}));
     }
     void jobCreateSendsItsOptions() {
         signIn();
