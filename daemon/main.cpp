@@ -1,5 +1,5 @@
-// The composition root: the only file that names every concrete class. Parts are made in order and go in
-// reverse.
+// The composition root, with the files beside it: the only place that names every concrete class. Parts are
+// made in order and go in reverse.
 #include "Arguments.h"
 #include "ClusterWiring.h"
 #include "DatabaseCommands.h"
