@@ -176,8 +176,10 @@ Json Launcher::start(const Json& request, int control) {
         return refused("no folder of ours for this run");
     std::vector<uid_t> uids;
     if (_uids) {
-        uids =
-            _uids->take(1); // tests of a run go one after the other: they share a uid as they share a folder
+        // One for each test that runs at the same time. Fewer when there are no more: the run takes longer.
+        const auto wanted = std::clamp<std::int64_t>(request.value("parallelism", std::int64_t{1}), 1, 64);
+        for (auto count = static_cast<std::size_t>(wanted); uids.empty() && count > 0; count /= 2)
+            uids = _uids->take(count);
         if (uids.empty()) return refused("every uid of [exec] uid_range is in use", true);
     }
     pid_t pid = spawn(run, attempt, uids, folder.get(), control);
@@ -252,7 +254,7 @@ void Launcher::cleanUpBehind(const Leader& leader) {
         if (UniqueFd attempt = openBeneath(_runs.get(), path, O_RDONLY | O_DIRECTORY)) {
             UniqueFd box = openBeneath(attempt.get(), "box", O_RDONLY | O_DIRECTORY);
             for (uid_t uid : leader.uids)
-                if (box) emptyAsUser(box.get(), uid);
+                if (box) emptyAsUser(box.get(), {uid, static_cast<gid_t>(leader.uids[0])});
             removeTree(attempt.get(), "box");
         }
         ::_exit(0);
