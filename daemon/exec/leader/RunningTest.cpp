@@ -57,6 +57,8 @@ bool RunningTest::start() {
     if (!file)
         _result.errorDetails = "cannot make " + name + ": " + std::strerror(errno); // its output is lost
     _log = std::make_unique<OutputLog>(std::move(file), _attempt.order.config.outputCapBytes);
+    const Interpreter* interpreter = findInterpreter(_attempt.order.config, _test.type);
+    if (interpreter && interpreter->tap) _tap = std::make_unique<TapReport>();
     _result.status = TestStatus::running;
     _result.startedAt = SystemClock{}.now();
     return true;
@@ -149,7 +151,7 @@ bool RunningTest::stepKilling(Stop stop, bool nothingLeft) {
     while (_process.output && readOutput() > 0) { // no writer is left: this ends
     }
     _process.output.reset();
-    _log->append(_mask.finish());
+    keep(_mask.finish());
     _log->finish();
     flushLog(true);
     if (!_leftovers && stop != Stop::lease &&
@@ -161,6 +163,7 @@ bool RunningTest::stepKilling(Stop stop, bool nothingLeft) {
         setPhase(Phase::harvesting, instant() + kHarvestAtMost);
         return true;
     }
+    _result.casesJson = allCases("[]");
     end(stop);
     return true;
 }
@@ -168,7 +171,7 @@ bool RunningTest::stepKilling(Stop stop, bool nothingLeft) {
 bool RunningTest::stepHarvesting(Stop stop) {
     if (!_harvest->advance() && instant() < *_phaseDeadline) return false;
     for (const std::string& note : _harvest->notes()) _log->note(_mask.masked(note));
-    _result.casesJson = maskedCases(_harvest->casesJson());
+    _result.casesJson = allCases(maskedCases(_harvest->casesJson()));
     if (_harvestChild > 0) {
         ::kill(_harvestChild, SIGKILL); // it has said all, or took too long
         int status;

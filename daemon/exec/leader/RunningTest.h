@@ -6,6 +6,7 @@
 #include "exec/LeaderOrder.h"
 #include "exec/OutputLog.h"
 #include "exec/SecretMask.h"
+#include "exec/TapReport.h"
 #include "exec/leader/Box.h"
 #include "exec/leader/Harvest.h"
 #include "exec/leader/TestProcess.h"
@@ -89,7 +90,10 @@ private:
     void readVerdict();
     /// Reads output; at most a few blocks, so that everything else stays alive. How many bytes came.
     std::size_t readOutput();
+    void keep(std::string_view output);
     std::string maskedCases(const std::string& casesJson) const;
+    /// All cases of the test: those of its output, then those of its report files.
+    std::string allCases(const std::string& reported);
     std::string positionText() const { return std::to_string(_test.position); }
 
     AttemptFacts& _attempt;
@@ -111,7 +115,8 @@ private:
     Instant _startedAt, _exitedAt;
     StartedTest _process;
     std::unique_ptr<OutputLog> _log;
-    SecretMask _mask; ///< between output and log
+    SecretMask _mask;                ///< between output and log
+    std::unique_ptr<TapReport> _tap; ///< of a type whose output is TAP
     std::unique_ptr<Harvest> _harvest;
     pid_t _harvestChild = -1;
     std::int64_t _announced = 0; ///< bytes of the log that stand in the journal

@@ -91,10 +91,25 @@ std::size_t RunningTest::readOutput() {
         }
         came += static_cast<std::size_t>(n);
         const std::string_view bytes{block.data(), static_cast<std::size_t>(n)};
-        _mask.empty() ? _log->append(bytes) : _log->append(_mask.feed(bytes));
+        _mask.empty() ? keep(bytes) : keep(_mask.feed(bytes));
         flushLog(false);
     }
     return came;
+}
+
+void RunningTest::keep(std::string_view output) {
+    _log->append(output);
+    if (_tap) _tap->feed(output);
+}
+
+std::string RunningTest::allCases(const std::string& reported) {
+    if (!_tap) return reported;
+    Json cases = toJson(_tap->finish());
+    _tap.reset();
+    auto parsed = parseJson(reported, {.maxBytes = 64u << 20, .maxValues = 5'000'000});
+    if (Json* more = std::get_if<Json>(&parsed); more && more->is_array())
+        for (Json& one : *more) cases.push_back(std::move(one));
+    return toText(cases);
 }
 
 std::string RunningTest::maskedCases(const std::string& casesJson) const {
