@@ -103,8 +103,8 @@ ExecConfig execConfigFrom(const IniFile& file, std::vector<std::string>& problem
         if (entry.section != "exec") continue;
         if (entry.key == "sandbox") {
             config.sandbox = entry.value;
-            if (entry.value != "none" && entry.value != "basic")
-                numbers.complain(entry, "expected none or basic; this version has no profile '" +
+            if (entry.value != "none" && entry.value != "basic" && entry.value != "strict")
+                numbers.complain(entry, "expected none, basic or strict; this version has no profile '" +
                                             oneLine(entry.value, 40) + "'");
         } else if (entry.key == "uid_range") {
             std::size_t dash = entry.value.find('-');

@@ -6,6 +6,7 @@
 #include "exec/ProcessTable.h"
 #include "exec/Remains.h"
 #include "exec/RunSpec.h"
+#include "exec/Sandbox.h"
 #include "exec/Wire.h"
 
 #include <fcntl.h>
@@ -70,6 +71,12 @@ Launcher::Launcher(LauncherFacts facts, UniqueFd connection, UniqueFd listener)
     if (::access(_facts.leaderPath.c_str(), X_OK) != 0 && _facts.problem.empty())
         _facts.problem = "cannot execute " + _facts.leaderPath + " (as user " + std::to_string(::geteuid()) +
                          "): " + std::strerror(errno);
+    if (_facts.problem.empty() && _facts.config.sandbox == "strict") {
+        const uid_t uid = _facts.config.firstUid;
+        if (std::string why = whyNotStrict({uid, static_cast<gid_t>(uid)}); !why.empty())
+            _facts.problem = "this machine cannot give sandbox strict: " + why +
+                             "; see usherd.conf(5), or say [exec] sandbox = basic";
+    }
     adopt();
     if (_listener) watch(_epoll.get(), _listener.get());
     if (connection) {
@@ -109,7 +116,7 @@ void Launcher::adopt() {
 void Launcher::greet(int connection) {
     sendPacket(connection, {{"op", "hello"},
                             {"profile", _facts.config.sandbox},
-                            {"sandbox", describeSandbox(_facts.config.sandbox, _uids != nullptr)},
+                            {"sandbox", describeSandbox(_facts.config.sandbox, _uids != nullptr, false)},
                             {"runsDir", _facts.config.runsDir},
                             {"problem", _facts.problem}});
 }

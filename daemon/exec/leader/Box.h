@@ -23,6 +23,7 @@ public:
     bool create(std::string& problem);
     bool writeScript(const std::string& name, std::string_view text, std::string& problem);
     bool makeTestFolders(int position, std::optional<TestUser> user, std::string& problem);
+    const std::string& ownPath() const { return _path; }
     /// Of "work", "tmp", … as the test names it.
     std::string path(const std::string& inside) const { return _path + "/" + inside; }
     int folder() const { return _folder.get(); }

@@ -38,7 +38,7 @@ Instant instant() {
 
 Leader::Leader(LeaderOrder order, UniqueFd runFolder, UniqueFd control)
     : _order(std::move(order)), _runFolder(std::move(runFolder)),
-      _control(std::move(control)), _facts{_order, _run, -1, nullptr, {}, {}, {}, {}} {}
+      _control(std::move(control)), _facts{_order, _run, -1, nullptr, nullptr, {}, {}, {}, {}} {}
 
 bool Leader::begin() {
     auto spec = readBeneath(_runFolder.get(), "run.json", 256u << 20);
@@ -66,7 +66,8 @@ bool Leader::begin() {
     _control.setGreeting({{"e", "hello"}});
 
     chooseUsers();
-    _sandbox = describeSandbox(_order.profile, !_users.empty());
+    _sandbox = describeSandbox(_order.profile, !_users.empty(), _run.network);
+    if (_order.profile == "strict") _filter = std::make_unique<SyscallFilter>();
     _runStartedAt = wallClock();
     _runDeadline = instant() + std::chrono::seconds(std::max(1, _run.timeoutSeconds));
     std::stable_sort(_run.tests.begin(), _run.tests.end(),
@@ -83,6 +84,7 @@ bool Leader::begin() {
     }
     _facts.folder = _attempt.get();
     _facts.box = _box.get();
+    _facts.filter = _filter.get();
     _facts.temporary = _temporary->path();
     _facts.allowance = {_order.config.artifactCapBytes, _order.config.artifactCapFiles};
     _facts.journal = [this](const Json& entry) { journal(entry); };
@@ -203,7 +205,7 @@ bool Leader::startNext() {
     if (!_users.empty()) user = _freeUsers.front();
     const TestToRun& test = _run.tests[_next];
     RunTest& result = _results[_next];
-    auto running = std::make_unique<RunningTest>(_facts, test, result, user, _parallelism > 1);
+    auto running = std::make_unique<RunningTest>(_facts, test, result, user, _parallelism > 1 || _filter);
     _childless = false;
     ++_next;
     if (!running->start()) {

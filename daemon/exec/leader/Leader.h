@@ -4,6 +4,7 @@
 #include "exec/Journal.h"
 #include "exec/LeaderOrder.h"
 #include "exec/ShortName.h"
+#include "exec/SyscallFilter.h"
 #include "exec/leader/Box.h"
 #include "exec/leader/Control.h"
 #include "exec/leader/RunningTest.h"
@@ -76,6 +77,7 @@ private:
     std::vector<TestUser> _users;    ///< one for each test in flight; empty: tests run as our own user
     std::deque<TestUser> _freeUsers; ///< of those
     std::size_t _parallelism = 1;
+    std::unique_ptr<SyscallFilter> _filter; ///< profile strict
     AttemptFacts _facts;
 
     std::vector<std::unique_ptr<RunningTest>> _running;

@@ -41,6 +41,7 @@ bool RunningTest::start() {
         } else {
             auto& planned = std::get<TestPlan>(plan);
             planned.kept = _kept;
+            planned.filter = _attempt.filter;
             _startedAt = instant();
             _process = startTest(planned);
             problem = _process.problem;

@@ -28,7 +28,8 @@ struct AttemptFacts {
     const ClaimedRun& run;
     int folder = -1; ///< the attempt's
     Box* box = nullptr;
-    std::string temporary; ///< what TMPDIR is for the tests
+    const SyscallFilter* filter = nullptr; ///< profile strict
+    std::string temporary;                 ///< what TMPDIR is for the tests
     Harvest::Allowance allowance;
     std::function<void(const Json&)> journal;
     std::function<void()> tellGrew;

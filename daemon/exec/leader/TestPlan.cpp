@@ -90,6 +90,11 @@ std::variant<TestPlan, std::string> planTest(const LeaderOrder& order, const Cla
     plan.environment["USHER_ARTIFACTS"] = artifacts;
     plan.environment["USHER_RESULTS"] = results;
     plan.workFolder = box.path("work");
+    if (order.profile == "strict") {
+        plan.kept = true;
+        plan.sandbox = SandboxPlan{box.ownPath(), run.network};
+        plan.environment["TMPDIR"] = "/tmp";
+    }
     plan.user = user;
     if (order.profile != "none") {
         plan.memoryLimitBytes = order.config.memoryLimitBytes;

@@ -3,6 +3,7 @@
 #include "domain/Run.h"
 #include "exec/Credentials.h"
 #include "exec/LeaderOrder.h"
+#include "exec/Sandbox.h"
 #include "exec/leader/Box.h"
 
 #include <optional>
@@ -14,6 +15,7 @@ namespace usher {
 
 struct ClaimedRun;
 struct TestToRun;
+class SyscallFilter;
 
 /// All that is decided about a test's process before it is made.
 struct TestPlan {
@@ -22,8 +24,10 @@ struct TestPlan {
     Environment environment;
     std::string workFolder;
     std::optional<TestUser> user;
-    /// A keeper stands between us and the test (Keeper.h): several tests run at once.
+    /// A keeper stands between us and the test (Keeper.h): several tests run at once, or it is sandboxed.
     bool kept = false;
+    std::optional<SandboxPlan> sandbox;    ///< profile strict
+    const SyscallFilter* filter = nullptr; ///< profile strict
     std::int64_t memoryLimitBytes = 0;
     std::int64_t fileLimitBytes = 0;
 };

@@ -1,9 +1,12 @@
 #include "exec/leader/TestProcess.h"
 
+#include "exec/SyscallFilter.h"
 #include "exec/leader/Keeper.h"
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <poll.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -83,23 +86,29 @@ struct Ends {
     char* const* environment = nullptr;
 };
 
+/// What the new processes say through the error pipe before the program is executed: one write each.
+struct Report {
+    pid_t keeper = -1; ///< > 0: the keeper of a sandboxed test has this pid; else a step failed
+    int error = 0;
+    std::array<char, 200> step{};
+};
+
 [[noreturn]] void fail(const Ends& ends, const char* step) {
-    std::array<char, 256> text{};
-    int code = errno;
-    std::memcpy(text.data(), &code, sizeof code);
-    std::strncpy(text.data() + sizeof code, step, text.size() - sizeof code - 1);
-    [[maybe_unused]] ssize_t n = ::write(ends.errors, text.data(), text.size());
+    Report report;
+    report.error = errno;
+    std::strncpy(report.step.data(), step, report.step.size() - 1);
+    [[maybe_unused]] ssize_t n = ::write(ends.errors, &report, sizeof report);
     ::_exit(127);
 }
 
 [[noreturn]] void beTest(const TestPlan& plan, const Ends& ends, pid_t parent) {
     if (const char* failed = becomeTest(plan, ends.output, ends.null, parent)) fail(ends, failed);
+    if (plan.filter && !plan.filter->apply()) fail(ends, "cannot apply the filter of system calls");
     ::execve(plan.program.c_str(), ends.arguments, ends.environment);
     fail(ends, "");
 }
 
-[[noreturn]] void beKeeper(const TestPlan& plan, const Ends& ends, pid_t leader) {
-    if (const char* failed = becomeUserOf(plan, leader)) fail(ends, failed);
+[[noreturn]] void keep(const TestPlan& plan, const Ends& ends) {
     if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) fail(ends, "cannot become a subreaper");
     sigset_t all;
     sigfillset(&all);
@@ -111,6 +120,31 @@ struct Ends {
     // Descriptors that it kept would hold the pipes open for ever.
     if (::dup2(ends.verdict, 0) < 0 || ::syscall(SYS_close_range, 1U, ~0U, 0U) != 0) ::_exit(1);
     keepTest(test, 0);
+}
+
+[[noreturn]] void beKeeper(const TestPlan& plan, const Ends& ends, pid_t leader) {
+    if (const char* failed = becomeUserOf(plan, leader)) fail(ends, failed);
+    if (!plan.sandbox) keep(plan, ends);
+    if (const char* failed = enterNamespaces(*plan.user, *plan.sandbox)) fail(ends, failed);
+    // The namespace's first process is the keeper, and a child of the leader's, not ours: we go.
+    const auto keeper = static_cast<pid_t>(::syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0));
+    if (keeper < 0) fail(ends, "cannot start the first process of a pid namespace");
+    if (keeper == 0) {
+        pollfd reader{ends.errors, 0, 0}; // a leader that is gone already sends no signal when it dies
+        if (const char* failed = becomeFirstProcess()) fail(ends, failed);
+        if (::poll(&reader, 1, 0) > 0) ::_exit(1);
+        keep(plan, ends);
+    }
+    Report report;
+    report.keeper = keeper;
+    [[maybe_unused]] ssize_t n = ::write(ends.errors, &report, sizeof report);
+    ::_exit(0);
+}
+
+void reapByName(pid_t child) {
+    int status;
+    while (child > 0 && ::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
 }
 
 } // namespace
@@ -170,21 +204,24 @@ StartedTest startTest(const TestPlan& plan) {
     outputEnd.reset();
     errorsWrite.reset();
     verdictEnd.reset();
-    std::array<char, 256> text{};
-    ssize_t n;
-    do n = ::read(errorsRead.get(), text.data(), text.size());
-    while (n < 0 && errno == EINTR);
-    if (n <= 0) {
-        started.pid = child;
-        return started;
+    pid_t keeper = -1;
+    Report failure;
+    for (Report report;;) {
+        ssize_t n = ::read(errorsRead.get(), &report, sizeof report);
+        if (n < 0 && errno == EINTR) continue;
+        if (n != static_cast<ssize_t>(sizeof report)) break;
+        if (report.keeper > 0)
+            keeper = report.keeper;
+        else
+            failure = report;
     }
-    int status, code;
-    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
-    std::memcpy(&code, text.data(), sizeof code);
-    const char* step = text.data() + sizeof code;
-    started.problem =
-        (*step ? std::string(step) : "cannot start " + plan.program) + ": " + std::strerror(code);
+    if (plan.sandbox) reapByName(child); // it has made the keeper, or said why not
+    started.pid = plan.sandbox ? keeper : child;
+    if (failure.error == 0 && started.pid > 0) return started;
+    reapByName(started.pid);
+    started.pid = -1;
+    started.problem = (failure.step[0] ? std::string(failure.step.data()) : "cannot start " + plan.program) +
+                      ": " + std::strerror(failure.error);
     return started;
 }
 
