@@ -22,7 +22,8 @@ struct LauncherFacts {
 };
 
 /// Starts leaders on request and looks after what they leave. One thread, one loop.
-///   {"op":"start","run":UUID,"attempt":N,"profile":P} and a connection for the leader as a descriptor
+///   {"op":"start","run":UUID,"attempt":N,"profile":P,"parallelism":N} and a connection for the leader as a
+///   descriptor
 ///   → {"op":"started","run":…,"attempt":…,"pid":…} |
 ///   {"op":"refused","run":…,"attempt":…,"why":…,"retry":bool}
 /// A connection begins with {"op":"hello","profile":…,"sandbox":…,"problem":…}. A request names a run below

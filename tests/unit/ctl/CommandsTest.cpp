@@ -13,6 +13,7 @@ class CommandsTest : public CommandFixture {
     CPPUNIT_TEST(namesThatTwoJobsHaveAreRefused);
     CPPUNIT_TEST(filtersGoIntoTheQuery);
     CPPUNIT_TEST(jobCreateSendsItsOptions);
+    CPPUNIT_TEST(jobUpdateSendsOnlyWhatIsNamed);
     CPPUNIT_TEST(importMakesOnceAndThenUpdates);
     CPPUNIT_TEST_SUITE_END();
 
@@ -97,6 +98,17 @@ class CommandsTest : public CommandFixture {
                 R"({"default":"x=y","name":"B"}],"timeoutSeconds":60})"),
             server.request("POST /api/jobs").body);
         CPPUNIT_ASSERT_EQUAL(2, command({"job", "create", "n", "--timeout", "1m"}));
+    }
+    void jobUpdateSendsOnlyWhatIsNamed() {
+        signIn();
+        server.on("PATCH " + jobPath, R"({"job":{"id":"1","name":"n","parallelism":4,"network":"full"}})");
+        CPPUNIT_ASSERT_EQUAL(0, command({"job", "update", job, "--parallelism", "4", "--network", "full"}));
+        CPPUNIT_ASSERT_EQUAL(std::string(R"({"network":"full","parallelism":4})"),
+                             server.request("PATCH " + jobPath).body);
+        CPPUNIT_ASSERT(person.out.find("4 tests of a run at once") != std::string::npos);
+        CPPUNIT_ASSERT_EQUAL(2, command({"job", "update", job}));
+        CPPUNIT_ASSERT_EQUAL(2, command({"job", "update", job, "--parallelism", "65"}));
+        CPPUNIT_ASSERT_EQUAL(2, command({"job", "update", job, "--network", "some"}));
     }
     void importMakesOnceAndThenUpdates() {
         signIn();
