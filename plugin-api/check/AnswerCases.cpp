@@ -149,7 +149,7 @@ void abstains(const Options& options) {
 }
 
 void settles(const Options& options) {
-    if (options.allow.empty()) throw NotJudged("no --allow 'NAME: VALUE' was given");
+    if (options.allow.empty()) throw NotJudged("no --allow FILE was given");
     Host host(options, opsOf(options.file));
     host.begin();
     const std::int32_t kinds[] = {USHER_ACCEPTED, USHER_ABANDONED, USHER_UNKNOWN};

@@ -106,7 +106,7 @@ void duplicated(const Options& options) {
 }
 
 void nearMiss(const Options& options) {
-    if (options.allow.empty()) throw NotJudged("no --allow 'NAME: VALUE' was given");
+    if (options.allow.empty()) throw NotJudged("no --allow FILE was given");
     Host host(options, opsOf(options.file));
     host.begin();
     std::mt19937_64 random(options.seed);

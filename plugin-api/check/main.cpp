@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 
 using namespace usher::check;
@@ -24,20 +25,20 @@ namespace {
 
 constexpr const char* kUsage =
     R"(usher-plugin-check FILE [--config K=V]... [--seed N] [--junit FILE]
-                   [--allow 'NAME: VALUE']... [--deny 'NAME: VALUE']... [--action A] [--job ID] [--list]
+                   [--allow FILE] [--deny FILE] [--action A] [--job ID] [--list]
 
 Runs FILE, a plugin of usherd, through the rules of usher/auth.h; see usher-plugin-check(1).
 
   --config K=V     a key of the plugin's section; database.url and database.password are handed out as secrets
   --seed N         of the random requests (default 1)
   --junit FILE     writes the results as JUnit XML, too
-  --allow 'N: V'   a header of a credential that must be let in; then more can be tested
-  --deny 'N: V'    a header of a credential that must not be: expired, or for another job
+  --allow FILE     header lines, NAME: VALUE, of a credential that must be let in; then more can be tested
+  --deny FILE      header lines, each of a credential that must not be: expired, or another job's
   --action A       asked about (default job.trigger); --job ID: the job
   --list           names the tests and ends
 
 Exit code: 0 all rules are kept, 1 a rule is broken, 2 it could not be tried.
-  usher-plugin-check ./static-token.so --config token_file=/tmp/token --allow 'Authorization: Bearer TOKEN'
+  usher-plugin-check ./static-token.so --config token_file=token --allow good-header
 )";
 
 bool split(const std::string& text, const char* separator, Fields& into) {
@@ -45,6 +46,16 @@ bool split(const std::string& text, const char* separator, Fields& into) {
     if (at == std::string::npos || at == 0) return false;
     into.emplace_back(text.substr(0, at), text.substr(at + std::strlen(separator)));
     return true;
+}
+
+/// Credentials come in files: a command line is visible to everyone on the machine.
+bool readHeaders(const std::string& path, Fields& into) {
+    std::ifstream file(path);
+    bool good = static_cast<bool>(file);
+    for (std::string line; good && std::getline(file, line);)
+        if (!line.empty()) good = split(line, ": ", into);
+    if (!good) std::cerr << "usher-plugin-check: " << path << ": cannot be read as lines of NAME: VALUE\n";
+    return good;
 }
 
 bool parse(int argc, char** argv, Options& options, bool& list) {
@@ -69,9 +80,9 @@ bool parse(int argc, char** argv, Options& options, bool& list) {
         if (word == "--config") {
             if (!split(value, "=", options.config)) return false;
         } else if (word == "--allow") {
-            if (!split(value, ": ", options.allow)) return false;
+            if (!readHeaders(value, options.allow)) return false;
         } else if (word == "--deny") {
-            if (!split(value, ": ", options.deny)) return false;
+            if (!readHeaders(value, options.deny)) return false;
         } else if (word == "--seed") {
             char* end = nullptr;
             options.seed = std::strtoull(value.c_str(), &end, 10);

@@ -18,11 +18,12 @@ TOKEN = secrets.token_urlsafe(30)
 def plugins(folder):
     """name: what the checker is told beside the file."""
     (folder / "token").write_text(TOKEN + "\n")
+    (folder / "good-header").write_text(f"Authorization: Bearer {TOKEN}\n")
     (folder / "cookie-secret").write_text(secrets.token_urlsafe(40) + "\n")
     (folder / "cookie-secret").chmod(0o600)
     database = ["--config", f"database.url=sqlite://{folder}/state/usher.db"]
     return {
-        "static-token": ["--config", f"token_file={folder}/token", "--allow", f"Authorization: Bearer {TOKEN}"],
+        "static-token": ["--config", f"token_file={folder}/token", "--allow", f"{folder}/good-header"],
         "allow-list-of-one": ["--config", "address=198.51.100.9"],
         "webhook-signature": ["--config", f"secret_file={folder}/token"],
         "remote-decision": ["--config", "url=http://127.0.0.1:9/decide"],
