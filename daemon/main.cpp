@@ -1,5 +1,6 @@
 // The composition root: the only file that names every concrete class. Parts are made in order and go in
 // reverse.
+#include "HelperWiring.h"
 #include "PluginPages.h"
 #include "PluginWiring.h"
 #include "SetupTokenCommand.h"
@@ -32,6 +33,7 @@
 #include "observe/Metrics.h"
 #include "observe/Pulse.h"
 #include "plugin/PluginHost.h"
+#include "plugin/isolated/SpawnedHelpers.h"
 #include "storage/Database.h"
 
 #include <Poco/ConsoleChannel.h>
@@ -190,6 +192,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
     const std::string secretsKey =
         config.secretsKeyFile.empty() ? std::string() : readSecretsKey(config.secretsKeyFile);
     if (!config.launcherIsSocket) exec.launcher = startLauncher(exec);
+    const std::unique_ptr<HelperStarter> helpers = makeHelperStarter(exec);
     dropPrivileges(config.stateDir);
     prctl(PR_SET_DUMPABLE, 0); // secrets never reach a core
 
@@ -203,7 +206,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
     applyMigrations(database->migrator(), logger);
     AuditLog audit(database->nodes(), clock, Poco::Logger::get("audit"),
                    std::chrono::hours(24) * config.auditKeepDays);
-    PluginServices pluginServices(audit, database->turn());
+    PluginServices pluginServices(audit, database->turn(), helpers.get());
     PluginHost plugins(pluginServices);
     for (const PluginSection& section : config.plugins) plugins.add(settingsOf(config, section, password));
     plugins.start();
@@ -396,7 +399,8 @@ int migrate(const Config& config) {
     std::cout << "daemon: up to date" << std::endl;
     SystemClock clock;
     AuditLog audit(database->nodes(), clock, Poco::Logger::get("audit"));
-    PluginServices services(audit, database->turn());
+    SpawnedHelpers helpers(helperProgram(config.leader));
+    PluginServices services(audit, database->turn(), &helpers);
     PluginHost plugins(services);
     for (const PluginSection& section : config.plugins) plugins.add(settingsOf(config, section, password));
     plugins.start();
