@@ -22,16 +22,19 @@ namespace usher {
 /// What plugins may ask of the daemon: log, audit queue, the SQLite writer's turn. [any-thread]
 class PluginServices final : public HostServices {
 public:
-    PluginServices(AuditLog& audit, WriterTurn* turn) : _audit(audit), _turn(turn) {}
+    PluginServices(AuditLog& audit, WriterTurn* turn, HelperStarter* helpers)
+        : _audit(audit), _turn(turn), _helpers(helpers) {}
 
     void log(int severity, const std::string& plugin, const std::string& requestId, const std::string& text,
              const Fields& fields) override;
     bool audit(const std::string&, AuditRecord record) override { return _audit.record(std::move(record)); }
     WriterTurn* writerTurn() override { return _turn; }
+    HelperStarter* helpers() override { return _helpers; }
 
 private:
     AuditLog& _audit;
     WriterTurn* _turn;
+    HelperStarter* _helpers;
 };
 
 PluginSettings settingsOf(const Config& config, const PluginSection& section, const std::string& password);

@@ -3,6 +3,7 @@
 #include "Arguments.h"
 #include "ClusterWiring.h"
 #include "DatabaseCommands.h"
+#include "HelperWiring.h"
 #include "Logging.h"
 #include "PluginWiring.h"
 #include "Routes.h"
@@ -18,6 +19,7 @@
 #include "exec/RunFolder.h"
 #include "http/endpoints/Endpoints.h"
 #include "observe/Pulse.h"
+#include "plugin/PluginHost.h"
 #include "storage/Database.h"
 
 #include <Poco/Logger.h>
@@ -50,6 +52,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
     const std::string secretsKey =
         config.secretsKeyFile.empty() ? std::string() : readSecretsKey(config.secretsKeyFile);
     if (!config.launcherIsSocket) exec.launcher = startLauncher(exec);
+    const std::unique_ptr<HelperStarter> helpers = makeHelperStarter(exec);
     dropPrivileges(config.stateDir);
     prctl(PR_SET_DUMPABLE, 0); // secrets never reach a core
 
@@ -63,7 +66,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
     applyMigrations(database->migrator(), logger);
     AuditLog audit(database->nodes(), clock, Poco::Logger::get("audit"),
                    std::chrono::hours(24) * config.auditKeepDays);
-    PluginServices pluginServices(audit, database->turn());
+    PluginServices pluginServices(audit, database->turn(), helpers.get());
     PluginHost plugins(pluginServices);
     for (const PluginSection& section : config.plugins) plugins.add(settingsOf(config, section, password));
     plugins.start();
