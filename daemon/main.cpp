@@ -307,6 +307,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
     OpenApiDocument description;
     describePlugins(description, plugins);
     addOpenApiRoute(router, description);
+    addConsoleRoutes(router, consoleAssets());
     for (const std::string& line : description.differencesTo(router.listRoutes()))
         Poco::Logger::get("http").warning("openapi.json: " + line);
 
