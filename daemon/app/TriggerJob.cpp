@@ -145,6 +145,7 @@ void TriggerJob::judgeVerdict(std::shared_ptr<Flight> flight, Answer answer) {
     pending->flight = flight;
     pending->jobId = request.jobId;
     pending->principal = std::move(verdict.principal);
+    if (pending->principal.id.starts_with("user:")) pending->kind = "manual"; // a person, not a pipeline
     pending->settlements = std::move(answer.settlements);
     pending->deadline = request.question->deadline;
     if (key)

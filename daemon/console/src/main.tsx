@@ -19,7 +19,7 @@ import {Empty, Loading} from './ui/States';
 import {PageHead} from './ui/Page';
 import {applyTheme} from './ui/theme';
 import {ToastProvider} from './ui/Toast';
-import {to} from './routes';
+import {pathOf, to} from './routes';
 
 // What not everybody looks at comes when it is looked at.
 const JobForm = lazy(() => import('./pages/JobForm').then((m) => m.JobForm));
@@ -78,16 +78,19 @@ function Inside() {
     );
 }
 
+function Outside() {
+    const path = pathOf(useLocation().url);
+    if (path === '/sign-in') return <SignIn />;
+    if (path === '/setup') return <Setup />;
+    return <Inside />;
+}
+
 function App() {
     return (
         <LocationProvider scope={/^\/(?!api\/)/}>
             <ToastProvider>
                 <SessionProvider>
-                    <Router>
-                        <Route path="/sign-in" component={SignIn} />
-                        <Route path="/setup" component={Setup} />
-                        <Route default component={Inside} />
-                    </Router>
+                    <Outside />
                 </SessionProvider>
             </ToastProvider>
         </LocationProvider>

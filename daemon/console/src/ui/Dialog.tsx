@@ -10,9 +10,9 @@ export function Dialog({title, onClose, children, wide}: {title: string; onClose
     const dialog = useRef<HTMLDialogElement>(null);
     const id = useId();
     useEffect(() => {
-        const before = document.activeElement as HTMLElement | null;
-        dialog.current!.showModal();
-        return () => before?.focus?.();
+        const element = dialog.current!;
+        element.showModal();
+        return () => element.close(); // while it is there yet: this gives the focus back
     }, []);
     return (
         <dialog
