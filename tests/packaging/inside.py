@@ -17,6 +17,7 @@ import time
 
 PORT = 8321
 UNITS = "/lib/systemd/system/"
+OWN_CONF = "/etc/usher/conf.d/90-test.conf"
 APT = ["apt-get", "-q", "-y", "-o", "Dpkg::Use-Pty=0"]
 
 
@@ -240,6 +241,8 @@ def main():
     os.makedirs("/run/usher", mode=0o700)
     run("chown", "usher:usher", "/run/usher")
     listener = door()
+    # User ids are the whole machine's: another usherd on it would take ours for leftovers of its own runs.
+    pathlib.Path(OWN_CONF).write_text("[exec]\nuid_range = 58000-58999\n")
     launcher, daemon = Service("usher-launcher.service"), Service("usherd.service", listener)
     launcher.start()
     daemon.start()
@@ -247,7 +250,7 @@ def main():
         stdin="correct horse battery staple\n")
     tests = pathlib.Path("/tmp/tests")
     tests.mkdir()
-    (tests / "whoami.sh").write_text("id -u\ntest \"$(id -u)\" -ge 59000\n")
+    (tests / "whoami.sh").write_text("id -u\ntest \"$(id -u)\" -ge 58000\n")
     (tests / "usher.json").write_text(json.dumps({"name": "first", "queueLimit": 100000, "maxConcurrency": 4,
                                                   "tests": [{"file": "whoami.sh"}]}))
     ctl("job", "import", str(tests))
@@ -345,7 +348,7 @@ def main():
     step("remove keeps the data, purge leaves nothing")
     daemon.stop()
     launcher.stop()
-    run("rm", "-rf", "/work")
+    run("rm", "-rf", "/work", OWN_CONF)
     run(*APT, "remove", "usherd", "usherd-auth-apikey", "usherctl", "usher-plugin-dev")
     expect(os.path.exists("/var/lib/usher/usher.db") and os.path.exists("/etc/usher/usherd.conf"), "remove took data")
     expect(not os.path.exists("/usr/sbin/usherd"), "remove left the daemon")
