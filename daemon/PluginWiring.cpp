@@ -1,6 +1,8 @@
 #include "PluginWiring.h"
 
+#include "HelperWiring.h"
 #include "base/Text.h"
+#include "plugin/isolated/SpawnedHelpers.h"
 
 #include <Poco/Logger.h>
 
@@ -34,6 +36,10 @@ PluginSettings settingsOf(const Config& config, const PluginSection& section, co
     settings.config = section.keys;
     settings.deadline = section.deadline;
     settings.stateDir = config.stateDir;
+    settings.isolated = section.isolated;
+    settings.network = section.network;
+    // A database in a file of the daemon's can be opened by the daemon's user alone.
+    settings.ownUser = !(section.sharedDatabase && config.databaseUrl.starts_with("sqlite:"));
     if (section.sharedDatabase) {
         settings.databaseUrl = config.databaseUrl;
         settings.databasePassword = password;
@@ -45,15 +51,21 @@ namespace {
 
 class SilentServices final : public HostServices {
 public:
+    explicit SilentServices(HelperStarter& helpers) : _helpers(helpers) {}
+    HelperStarter* helpers() override { return &_helpers; }
     void log(int, const std::string&, const std::string&, const std::string&, const Fields&) override {}
     bool audit(const std::string&, AuditRecord) override { return true; }
     WriterTurn* writerTurn() override { return nullptr; }
+
+private:
+    HelperStarter& _helpers;
 };
 
 } // namespace
 
 std::vector<std::string> problemsOfPlugins(const Config& config) {
-    SilentServices services;
+    SpawnedHelpers helpers(helperProgram(config.leader));
+    SilentServices services(helpers);
     PluginHost host(services);
     std::vector<std::string> problems;
     for (const PluginSection& section : config.plugins) {
@@ -109,6 +121,29 @@ void addPluginRoutes(Router& router, const PluginHost& plugins) {
 void describePlugins(OpenApiDocument& document, const PluginHost& plugins) {
     for (const std::string& name : plugins.names())
         if (const PluginRoutes* routes = plugins.routesOf(name)) document.addPaths(routes->openapiPaths());
+}
+
+void addHealthParts(Health& health, NodeStore& nodes, const Clock& clock, const PluginHost& plugins,
+                    const Executor& executor) {
+    health.add("database", [&nodes, &clock]() -> std::string {
+        try {
+            nodes.ping(clock.instant() + std::chrono::milliseconds(1000));
+            return "";
+        } catch (const std::exception&) {
+            return "the database does not answer";
+        }
+    });
+    health.add("plugins", [&plugins]() -> std::string {
+        std::string problems;
+        for (const PluginStatus& status : plugins.status()) {
+            if (!status.healthy) problems += status.name + ": " + status.reason + "; ";
+            if (status.differsFromDisk)
+                problems += status.name + ": another version is on disk, restart to load it; ";
+        }
+        return problems;
+    });
+    health.add("runner",
+               [&executor]() -> std::string { return executor.sandbox().empty() ? "no launcher" : ""; });
 }
 
 std::vector<Metrics::Sample> samplesOf(const PluginHost& plugins, const Health& health,

@@ -2,6 +2,8 @@
 
 #include "app/AuthChain.h"
 #include "config/Config.h"
+#include "domain/Executor.h"
+#include "domain/NodeStore.h"
 #include "http/OpenApiDocument.h"
 #include "http/Router.h"
 #include "observe/AuditLog.h"
@@ -20,16 +22,19 @@ namespace usher {
 /// What plugins may ask of the daemon: log, audit queue, the SQLite writer's turn. [any-thread]
 class PluginServices final : public HostServices {
 public:
-    PluginServices(AuditLog& audit, WriterTurn* turn) : _audit(audit), _turn(turn) {}
+    PluginServices(AuditLog& audit, WriterTurn* turn, HelperStarter* helpers)
+        : _audit(audit), _turn(turn), _helpers(helpers) {}
 
     void log(int severity, const std::string& plugin, const std::string& requestId, const std::string& text,
              const Fields& fields) override;
     bool audit(const std::string&, AuditRecord record) override { return _audit.record(std::move(record)); }
     WriterTurn* writerTurn() override { return _turn; }
+    HelperStarter* helpers() override { return _helpers; }
 
 private:
     AuditLog& _audit;
     WriterTurn* _turn;
+    HelperStarter* _helpers;
 };
 
 PluginSettings settingsOf(const Config& config, const PluginSection& section, const std::string& password);
@@ -41,6 +46,9 @@ AuthChain makeChain(const std::string& name, const ChainConfig& config, const Pl
 void addPluginRoutes(Router& router, const PluginHost& plugins);
 /// Adds what the plugins say of their routes.
 void describePlugins(OpenApiDocument& document, const PluginHost& plugins);
+/// The parts that /readyz names: database, plugins, runner. They outlive `health`'s threads.
+void addHealthParts(Health& health, NodeStore& nodes, const Clock& clock, const PluginHost& plugins,
+                    const Executor& executor);
 /// What /metrics asks for when somebody looks.
 std::vector<Metrics::Sample> samplesOf(const PluginHost& plugins, const Health& health,
                                        const AuditLog& audit);

@@ -168,7 +168,7 @@ PluginSection& sectionOf(Config& config, const std::string& name) {
     return config.plugins.back();
 }
 
-/// Keys of [plugins.NAME]: four are the host's own, the rest is the plugin's business.
+/// Keys of [plugins.NAME]: five are the host's own, the rest is the plugin's business.
 void readPluginKey(Config& config, const IniEntry& entry, Reader& reader) {
     std::string name = entry.section.substr(8);
     if (!isName(name)) return reader.problem(entry, "a plugin's name is [a-z0-9-]{1,63}");
@@ -178,9 +178,12 @@ void readPluginKey(Config& config, const IniEntry& entry, Reader& reader) {
             return reader.problem(entry, "must be an absolute path");
         section.path = entry.value;
     } else if (entry.key == "isolation") {
-        if (entry.value != "inproc")
-            reader.problem(entry, "must be inproc; isolation in a process of its own comes later");
-        section.isolation = entry.value;
+        if (entry.value != "inproc" && entry.value != "process")
+            return reader.problem(entry, "must be inproc or process");
+        section.isolated = entry.value == "process";
+    } else if (entry.key == "network") {
+        if (entry.value != "yes" && entry.value != "no") return reader.problem(entry, "must be yes or no");
+        section.network = entry.value == "yes";
     } else if (entry.key == "deadline_ms") {
         auto number = parseInteger(entry.value);
         if (!number || *number < 10 || *number > 1800)

@@ -14,7 +14,8 @@ namespace usher {
 struct PluginSection {
     std::string name;
     std::string path; ///< default: DIR/NAME.so
-    std::string isolation = "inproc";
+    bool isolated = false; ///< isolation = process
+    bool network = true;   ///< isolated: may it use the network?
     std::chrono::milliseconds deadline{1500};
     bool sharedDatabase = true;
     Fields keys; ///< the plugin's own

@@ -4,9 +4,12 @@
 #include "domain/NodeStore.h"
 #include "domain/WriterTurn.h"
 
+#include <optional>
 #include <string>
 
 namespace usher {
+
+class HelperStarter;
 
 /// What main gives to the plugins. Outlives PluginHost. Every function [any-thread], must not block and must
 /// not throw.
@@ -21,6 +24,11 @@ public:
     virtual bool audit(const std::string& plugin, AuditRecord record) = 0;
     /// Null: the shared database is PostgreSQL. The same answer always.
     virtual WriterTurn* writerTurn() = 0;
+    /// Starts the processes of isolated plugins. Null: none can be isolated.
+    virtual HelperStarter* helpers() { return nullptr; }
+    /// True: secrets are asked for by secret(); else they are in the settings and the files that those name.
+    virtual bool keepsSecrets() { return false; }
+    virtual std::optional<std::string> secret(const std::string& /*name*/) { return std::nullopt; }
 };
 
 } // namespace usher

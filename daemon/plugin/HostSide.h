@@ -33,6 +33,10 @@ public:
 
     usher_status secret(usher_str name, char* buffer, std::size_t capacity, std::size_t* length);
     bool hasTurn() const { return _services.writerTurn() != nullptr; }
+    WriterTurn* turn() const { return _services.writerTurn(); }
+    /// What a helper's host has made ready already.
+    void relay(int severity, const std::string& requestId, const std::string& text, const Fields& fields);
+    bool relay(AuditRecord record);
     usher_status acquireTurn(std::uint64_t deadlineNs);
     void releaseTurn();
     bool hasState() const { return !_settings.stateDir.empty(); }

@@ -50,7 +50,8 @@ void PluginInstance::check(std::shared_ptr<const AuthRequest> request, Done done
             slot->probe = pass == Breaker::Pass::probe;
             slot->done = std::move(done);
             call = slot->handle;
-            inlined = _inline.load(std::memory_order_relaxed) && _inlineNow < kInlineLimit;
+            inlined =
+                _inline.load(std::memory_order_relaxed) && (_inlineNow < kInlineLimit || _plugin->isolated());
             if (inlined) {
                 ++_inlineNow;
                 slot->inlined = slot->inside = slot->entered = true;
@@ -65,7 +66,8 @@ void PluginInstance::check(std::shared_ptr<const AuthRequest> request, Done done
         if (!_checkLane.push({Work::Kind::check, call})) fail(call, "is not running");
         return;
     }
-    noteInlineTime(callCheck(*slot, call));
+    const auto took = callCheck(*slot, call);
+    if (!_plugin->isolated()) noteInlineTime(took);
 }
 
 void PluginInstance::handle(std::unique_ptr<RouteQuestion> question,
@@ -238,7 +240,7 @@ std::size_t PluginInstance::expire(Instant now) {
             _calls.answer(*slot);
             item.remains = _calls.release(*slot);
         }
-        if (_inlineNow > 0) hangs = _calls.anyInlineSince(now - kStuckInline);
+        if (_inlineNow > 0 && !_plugin->isolated()) hangs = _calls.anyInlineSince(now - kStuckInline);
         open = _calls.openCount();
         if (_state == State::draining) _quieter.notifyAll();
     }

@@ -62,7 +62,9 @@ std::string joined(const std::vector<uid_t>& uids) {
 } // namespace
 
 Launcher::Launcher(LauncherFacts facts, UniqueFd connection, UniqueFd listener)
-    : _facts(std::move(facts)), _listener(std::move(listener)) {
+    : _facts(std::move(facts)), _listener(std::move(listener)),
+      _helpers(_facts.leaderPath.substr(0, _facts.leaderPath.rfind('/') + 1) + "usher-plugin",
+               _facts.pluginUid, _facts.pluginGid) {
     _epoll.reset(::epoll_create1(EPOLL_CLOEXEC));
     _null.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
     _runs.reset(::open(_facts.config.runsDir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -134,8 +136,10 @@ int Launcher::serve() {
                 accept();
             else if (leader != _leaders.end())
                 onLeaderEnd(leader->first);
-            else if (!receive(fd))
+            else if (!_helpers.reap(fd) && !receive(fd)) {
+                _helpers.connectionClosed(fd);
                 std::erase_if(_connections, [&](const UniqueFd& one) { return one.get() == fd; });
+            }
         }
         reapCleaners();
         if (_orphansExpected) sweepOrphans();
@@ -159,7 +163,19 @@ bool Launcher::receive(int connection) {
         Received what = receivePacket(connection, packet);
         if (what == Received::nothing) return true;
         if (what == Received::closed) return false;
-        if (packet.body.value("op", "") != "start") continue;
+        const std::string op = packet.body.value("op", "");
+        if (op == "connect" && packet.descriptors.size() == 1 && _connections.size() < 16) {
+            greet(packet.descriptors[0].get());
+            watch(_epoll.get(), packet.descriptors[0].get());
+            _connections.push_back(std::move(packet.descriptors[0]));
+        }
+        if (op == "plugin") {
+            int handle = -1;
+            sendPacket(connection, _helpers.start(packet.body, packet.descriptors, connection, handle));
+            if (handle >= 0) watch(_epoll.get(), handle);
+        }
+        if (op == "plugin-end") _helpers.end(packet.body);
+        if (op != "start") continue;
         int control = packet.descriptors.empty() ? -1 : packet.descriptors[0].get();
         sendPacket(connection, start(packet.body, control));
     }
@@ -289,7 +305,7 @@ void Launcher::reapCleaners() {
 void Launcher::sweepOrphans() {
     _orphansExpected = false;
     for (pid_t child : childrenOf(::getpid())) {
-        if (_leaders.count(child) || _cleaners.count(child)) continue;
+        if (_leaders.count(child) || _cleaners.count(child) || _helpers.owns(child)) continue;
         ::kill(child, SIGKILL);
         int status;
         ::waitpid(child, &status, WNOHANG);
