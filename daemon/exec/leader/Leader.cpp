@@ -66,7 +66,7 @@ bool Leader::begin() {
     _control.setGreeting({{"e", "hello"}});
 
     chooseUsers();
-    _sandbox = describeSandbox(_order.profile, !_users.empty(), _run.network);
+    _sandbox = describeSandbox(_order.config, !_users.empty(), _run.network);
     if (_order.profile == "strict") _filter = std::make_unique<SyscallFilter>();
     _runStartedAt = wallClock();
     _runDeadline = instant() + std::chrono::seconds(std::max(1, _run.timeoutSeconds));
