@@ -132,6 +132,30 @@ void describePlugins(OpenApiDocument& document, const PluginHost& plugins) {
         if (const PluginRoutes* routes = plugins.routesOf(name)) document.addPaths(routes->openapiPaths());
 }
 
+void addHealthParts(Health& health, NodeStore& nodes, const Clock& clock, const PluginHost& plugins,
+                    const Executor& executor) {
+    health.add("database", [&nodes, &clock]() -> std::string {
+        try {
+            nodes.ping(clock.instant() + std::chrono::milliseconds(1000));
+            return "";
+        } catch (const std::exception&) {
+            return "the database does not answer";
+        }
+    });
+    health.add("plugins", [&plugins]() -> std::string {
+        std::string problems;
+        for (const PluginStatus& status : plugins.status()) {
+            if (!status.healthy) problems += status.name + ": " + status.reason + "; ";
+            if (status.differsFromDisk)
+                problems += status.name + ": another version is on disk, " +
+                            (status.isolated ? "reload" : "restart") + " to load it; ";
+        }
+        return problems;
+    });
+    health.add("runner",
+               [&executor]() -> std::string { return executor.sandbox().empty() ? "no launcher" : ""; });
+}
+
 std::vector<Metrics::Sample> samplesOf(const PluginHost& plugins, const Health& health, const AuditLog& audit,
                                        const Shadow* shadow) {
     std::vector<Metrics::Sample> samples;

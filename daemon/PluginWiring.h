@@ -3,6 +3,8 @@
 #include "app/AuthChain.h"
 #include "app/Shadow.h"
 #include "config/Config.h"
+#include "domain/Executor.h"
+#include "domain/NodeStore.h"
 #include "http/OpenApiDocument.h"
 #include "http/Router.h"
 #include "observe/AuditLog.h"
@@ -48,6 +50,9 @@ AuthChain makeChain(const std::string& name, const ChainConfig& config, const Pl
 void addPluginRoutes(Router& router, const PluginHost& plugins);
 /// Adds what the plugins say of their routes.
 void describePlugins(OpenApiDocument& document, const PluginHost& plugins);
+/// The parts that /readyz names: database, plugins, runner. They outlive `health`'s threads.
+void addHealthParts(Health& health, NodeStore& nodes, const Clock& clock, const PluginHost& plugins,
+                    const Executor& executor);
 /// What /metrics asks for when somebody looks.
 std::vector<Metrics::Sample> samplesOf(const PluginHost& plugins, const Health& health, const AuditLog& audit,
                                        const Shadow* shadow);

@@ -49,4 +49,9 @@ std::string StateFolder::nodeId() const {
     return id;
 }
 
+std::string hostName() {
+    char name[256] = "";
+    return ::gethostname(name, sizeof name - 1) == 0 ? name : "unknown";
+}
+
 } // namespace usher

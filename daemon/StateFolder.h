@@ -24,4 +24,7 @@ private:
     UniqueFd _lock;
 };
 
+/// What this machine calls itself; "unknown" when it cannot say.
+std::string hostName();
+
 } // namespace usher

@@ -282,7 +282,7 @@ ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults,
     reader.cidrs("auth", "throttle_exempt", config.throttleExempt);
     reader.path("exec", "launcher", config.launcher);
     reader.path("exec", "leader", config.leader);
-    reader.choice("exec", "sandbox", config.sandbox, {"none", "basic"});
+    reader.choice("exec", "sandbox", config.sandbox, {"none", "basic", "strict"});
     reader.integer("exec", "capacity", config.capacity, 0, 10'000);
     reader.integer("queue", "limit", config.queueLimit, 1, 100'000'000);
     reader.integer("audit", "keep_days", config.auditKeepDays, 0, 36'500);

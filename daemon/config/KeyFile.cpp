@@ -25,4 +25,9 @@ std::string readSecretsKey(const std::string& file) {
     return *key;
 }
 
+std::string readDatabasePassword(const Config& config) {
+    if (config.databasePasswordFile.empty()) return "";
+    return std::string(trim(readFile(config.databasePasswordFile, 4096).value_or("")));
+}
+
 } // namespace usher

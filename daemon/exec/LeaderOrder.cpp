@@ -29,9 +29,11 @@ LeaderOrder orderFromJson(std::string_view text) {
     }
 }
 
-std::string describeSandbox(const std::string& profile, bool ownUid) {
+std::string describeSandbox(const std::string& profile, bool ownUid, bool network) {
     if (profile == "none") return "none";
-    return profile + (ownUid ? " (uid, rlimits)" : " (rlimits)");
+    std::string parts = ownUid ? "uid, rlimits" : "rlimits";
+    if (profile == "strict") parts += network ? ", namespaces, seccomp" : ", namespaces, seccomp, no network";
+    return profile + " (" + parts + ")";
 }
 
 } // namespace usher

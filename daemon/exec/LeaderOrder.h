@@ -29,8 +29,9 @@ std::string toOrderJson(const LeaderOrder& order);
 /// Throws std::runtime_error.
 LeaderOrder orderFromJson(std::string_view text);
 
-/// "none", "basic (uid, rlimits)", …: what is recorded on the run.
-std::string describeSandbox(const std::string& profile, bool ownUid);
+/// "none", "basic (uid, rlimits)", "strict (uid, rlimits, namespaces, seccomp, no network)", …: what is in
+/// force, as it is recorded on the run.
+std::string describeSandbox(const std::string& profile, bool ownUid, bool network);
 
 // Exit codes of usher-leader.
 constexpr int kLeaderClean = 0;     ///< nothing of the run is left, neither process nor work folder

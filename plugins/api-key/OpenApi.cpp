@@ -1,53 +1,16 @@
+#include "common/OpenApi.h"
 #include "KeyRoutes.h"
 
 #include <initializer_list>
 
-/// DESIGN. The OpenAPI description of the plugin's routes, self-contained: nothing in it refers to the
-/// daemon's part of the document. It is built, not written out, because the same few shapes come back in
-/// every operation.
+/// The OpenAPI description of the plugin's routes: built, not written out, because the same few shapes come
+/// back in every operation.
 namespace usher::apikey {
 
 namespace {
 
 using plugin::Json;
-
-Json schema(const char* type) {
-    return {{"type", type}};
-}
-Json orNull(Json schema) {
-    schema["type"] = Json::array({schema["type"], "null"});
-    return schema;
-}
-Json integer(std::int64_t least, std::int64_t most) {
-    return {{"type", "integer"}, {"minimum", least}, {"maximum", most}};
-}
-Json time() {
-    return {{"type", "string"}, {"format", "date-time"}};
-}
-Json name() {
-    return {{"type", "string"}, {"minLength", 1}, {"maxLength", 100}};
-}
-
-/// Every property is required but those in `optional`; nothing else may stand there.
-Json object(const Json& properties, std::initializer_list<const char*> optional = {}) {
-    Json required = Json::array();
-    for (const auto& property : properties.items()) {
-        bool needed = true;
-        for (const char* each : optional) needed = needed && property.key() != each;
-        if (needed) required.push_back(property.key());
-    }
-    Json out = schema("object");
-    out["properties"] = properties;
-    out["additionalProperties"] = false;
-    if (!required.empty()) out["required"] = required;
-    return out;
-}
-
-Json arrayOf(const Json& item) {
-    Json out = schema("array");
-    out["items"] = item;
-    return out;
-}
+using namespace plugin::openapi;
 
 Json rateLimit() {
     Json properties = Json::object();
@@ -81,7 +44,7 @@ Json listedProperties() {
 
 Json settings() {
     Json out = Json::object();
-    out["name"] = name();
+    out["name"] = text(1, 100);
     out["expiresIn"] = orNull(integer(60, 31'536'000));
     out["rateLimit"] = rateLimit();
     out["remaining"] = orNull(integer(0, 2'147'483'647));
@@ -89,63 +52,14 @@ Json settings() {
     return out;
 }
 
-Json with(Json properties, const char* name, const Json& property) {
-    properties[name] = property;
-    return properties;
-}
-
-Json success() {
-    Json out = Json::object();
-    out["success"] = {{"const", true}};
+/// An operation of this plugin: what every one of them may refuse, and the ids in its path.
+Operation operation(const char* id, const char* summary, std::initializer_list<const char*> pathParameters) {
+    Operation out(id, summary);
+    out.refuses({"400", "401"});
+    for (const char* each : pathParameters) out.parameter(each, "path", schema("string"));
+    if (pathParameters.size() > 0) out.refuses({"404"});
     return out;
 }
-
-Json content(const Json& body) {
-    Json out = Json::object();
-    out["application/json"]["schema"] = body;
-    return out;
-}
-
-Json errorBody() {
-    Json detail = Json::object(), properties = Json::object();
-    for (const char* each : {"field", "message"}) detail[each] = schema("string");
-    for (const char* each : {"error", "message", "code", "requestId"}) properties[each] = schema("string");
-    properties["details"] = arrayOf(object(detail));
-    return object(properties, {"details"});
-}
-
-struct Operation {
-    Json out = Json::object();
-
-    Operation(const char* id, const char* summary, std::initializer_list<const char*> pathParameters) {
-        out["operationId"] = id;
-        out["summary"] = summary;
-        out["responses"] = Json::object();
-        for (const char* each : pathParameters) {
-            Json parameter{{"name", each}, {"in", "path"}, {"required", true}};
-            parameter["schema"] = schema("string");
-            out["parameters"].push_back(parameter);
-        }
-        refuses({"400", "401", "403", "503"});
-        if (pathParameters.size() > 0) refuses({"404"});
-    }
-    Operation& answers(const char* status, const char* description, const Json& body) {
-        Json response = Json::object();
-        response["description"] = description;
-        response["content"] = content(body);
-        out["responses"][status] = response;
-        return *this;
-    }
-    Operation& refuses(std::initializer_list<const char*> statuses) {
-        for (const char* status : statuses) answers(status, "Refused; see code", errorBody());
-        return *this;
-    }
-    Operation& takes(const Json& body, bool required) {
-        out["requestBody"]["required"] = required;
-        out["requestBody"]["content"] = content(body);
-        return refuses({"413", "415"});
-    }
-};
 
 Json keyAnswer(bool withSecret) {
     Json key = listedProperties();
@@ -154,7 +68,7 @@ Json keyAnswer(bool withSecret) {
 }
 
 Json listKeys() {
-    return Operation("listApiKeys", "The keys of a job, the oldest first", {"id"})
+    return operation("listApiKeys", "The keys of a job, the oldest first", {"id"})
         .answers("200", "The keys; never their secrets",
                  object(with(success(), "apiKeys", arrayOf(object(listedProperties())))))
         .out;
@@ -162,7 +76,7 @@ Json listKeys() {
 
 Json createKeyOperation() {
     const Json body = with(settings(), "metadata", orNull(schema("object")));
-    return Operation("createApiKey", "Make a key; this answer is the only place where it is ever shown",
+    return operation("createApiKey", "Make a key; this answer is the only place where it is ever shown",
                      {"id"})
         .takes(object(body, {"expiresIn", "rateLimit", "remaining", "allowedAddresses", "metadata"}), true)
         .answers("201", "Made", keyAnswer(true))
@@ -174,7 +88,7 @@ Json changeKey() {
     Json body = object(with(settings(), "enabled", schema("boolean")),
                        {"name", "expiresIn", "rateLimit", "remaining", "allowedAddresses", "enabled"});
     body["minProperties"] = 1;
-    return Operation("changeApiKey", "Change a key; in force on every node when answered", {"id", "keyId"})
+    return operation("changeApiKey", "Change a key; in force on every node when answered", {"id", "keyId"})
         .takes(body, true)
         .answers("200", "Changed", keyAnswer(false))
         .refuses({"409"})
@@ -182,7 +96,7 @@ Json changeKey() {
 }
 
 Json deleteKey() {
-    return Operation("deleteApiKey", "Delete a key; in force on every node when answered", {"id", "keyId"})
+    return operation("deleteApiKey", "Delete a key; in force on every node when answered", {"id", "keyId"})
         .answers("200", "Deleted", object(with(success(), "message", schema("string"))))
         .out;
 }
@@ -190,7 +104,7 @@ Json deleteKey() {
 Json rotateKey() {
     Json body = Json::object();
     body["graceSeconds"] = integer(0, 604'800);
-    return Operation("rotateApiKey",
+    return operation("rotateApiKey",
                      "A new key with the same settings; the old one ends after the grace time",
                      {"id", "keyId"})
         .takes(object(body, {"graceSeconds"}), false)
@@ -207,7 +121,7 @@ Json hardenKeys() {
     answer["unchanged"] = schema("integer");
     answer["skipped"] = arrayOf(schema("string"));
     answer["nextCursor"] = orNull(schema("string"));
-    return Operation("hardenApiKeys", "Rewrite keys that are stored in older forms, a piece at a time", {})
+    return operation("hardenApiKeys", "Rewrite keys that are stored in older forms, a piece at a time", {})
         .takes(object(body, {"cursor"}), false)
         .answers("200", "What became of this piece; go on with nextCursor until it is null", object(answer))
         .out;

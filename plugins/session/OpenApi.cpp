@@ -1,56 +1,19 @@
-#include "common/Json.h"
+#include "common/OpenApi.h"
 #include "session/SessionPlugin.h"
 
 #include <initializer_list>
 
-/// DESIGN. The OpenAPI description of the plugin's routes, self-contained: nothing in it refers to the
-/// daemon's part of the document. It is built, not written out, because the same few shapes come back in
-/// every operation.
+/// The OpenAPI description of the plugin's routes: built, not written out, because the same few shapes come
+/// back in every operation.
 namespace usher::session {
 
 namespace {
 
 using plugin::Json;
-
-Json schema(const char* type) {
-    return {{"type", type}};
-}
-
-Json text(std::size_t minimum, std::size_t maximum) {
-    return {{"type", "string"}, {"minLength", minimum}, {"maxLength", maximum}};
-}
-
-Json orNull(const char* type) {
-    return {{"type", Json::array({type, "null"})}};
-}
-
-Json time() {
-    return {{"type", "string"}, {"format", "date-time"}};
-}
+using namespace plugin::openapi;
 
 Json role() {
     return {{"type", "string"}, {"enum", Json::array({"admin", "editor", "viewer"})}};
-}
-
-/// Every property is required but those in `optional`; nothing else may stand there.
-Json object(const Json& properties, std::initializer_list<const char*> optional = {}) {
-    Json required = Json::array();
-    for (const auto& property : properties.items()) {
-        bool needed = true;
-        for (const char* name : optional) needed = needed && property.key() != name;
-        if (needed) required.push_back(property.key());
-    }
-    Json out = schema("object");
-    out["properties"] = properties;
-    out["additionalProperties"] = false;
-    if (!required.empty()) out["required"] = required;
-    return out;
-}
-
-Json arrayOf(const Json& item) {
-    Json out = schema("array");
-    out["items"] = item;
-    return out;
 }
 
 Json userProperties() {
@@ -58,7 +21,7 @@ Json userProperties() {
     for (const char* name : {"id", "name", "email"}) out[name] = schema("string");
     for (const char* name : {"emailVerified", "banned"}) out[name] = schema("boolean");
     for (const char* name : {"createdAt", "updatedAt"}) out[name] = time();
-    out["image"] = orNull("string");
+    out["image"] = orNull(schema("string"));
     out["role"] = role();
     return out;
 }
@@ -67,86 +30,16 @@ Json sessionProperties() {
     Json out = Json::object();
     for (const char* name : {"id", "userId"}) out[name] = schema("string");
     for (const char* name : {"expiresAt", "createdAt", "updatedAt"}) out[name] = time();
-    for (const char* name : {"ipAddress", "userAgent"}) out[name] = orNull("string");
+    for (const char* name : {"ipAddress", "userAgent"}) out[name] = orNull(schema("string"));
     return out;
 }
 
-Json with(Json properties, const char* name, const Json& property) {
-    properties[name] = property;
-    return properties;
-}
-
-Json content(const Json& body) {
-    Json media = Json::object();
-    media["schema"] = body;
-    Json out = Json::object();
-    out["application/json"] = media;
-    return out;
-}
-
-Json response(const char* description, const Json& body) {
-    Json out = Json::object();
-    out["description"] = description;
-    out["content"] = content(body);
-    return out;
-}
-
-Json errorBody() {
-    Json detail = Json::object();
-    detail["field"] = schema("string");
-    detail["message"] = schema("string");
-    Json properties = Json::object();
-    for (const char* name : {"error", "message", "code", "requestId"}) properties[name] = schema("string");
-    properties["details"] = arrayOf(object(detail));
-    return object(properties, {"details"});
-}
-
-struct Operation {
-    const char *id, *summary;
-    Json out;
-
-    Operation(const char* operationId, const char* what)
-        : id(operationId), summary(what), out(Json::object()) {
-        out["operationId"] = id;
-        out["summary"] = summary;
-        out["responses"] = Json::object();
-        for (const char* status : {"403", "503"}) answers(status, "Refused; see code", errorBody());
-    }
-    Operation& answers(const char* status, const char* description, const Json& body) {
-        out["responses"][status] = response(description, body);
-        return *this;
-    }
-    Operation& refuses(std::initializer_list<const char*> statuses) {
-        for (const char* status : statuses) answers(status, "Refused; see code", errorBody());
-        return *this;
-    }
-    Operation& takes(const Json& body) {
-        out["requestBody"] = {{"required", true}};
-        out["requestBody"]["content"] = content(body);
-        return refuses({"400", "413", "415"});
-    }
-    Operation& parameter(const char* name, const char* where, const Json& kind) {
-        Json parameter{{"name", name}, {"in", where}, {"required", std::string_view(where) == "path"}};
-        parameter["schema"] = kind;
-        if (!out.contains("parameters")) out["parameters"] = Json::array();
-        out["parameters"].push_back(parameter);
-        return *this;
-    }
-    Operation& paged() {
-        Json limit = schema("integer");
-        limit["minimum"] = 1;
-        limit["maximum"] = 200;
-        limit["default"] = 100;
-        return parameter("limit", "query", limit)
-            .parameter("cursor", "query", schema("string"))
-            .refuses({"400", "401"});
-    }
-};
-
-Json success() {
-    Json out = Json::object();
-    out["success"] = {{"const", true}};
-    return out;
+Operation& paged(Operation&& operation) {
+    Json limit = integer(1, 200);
+    limit["default"] = 100;
+    return operation.parameter("limit", "query", limit)
+        .parameter("cursor", "query", schema("string"))
+        .refuses({"400", "401"});
 }
 
 Json signIn() {
@@ -160,7 +53,7 @@ Json signIn() {
     return Operation("signIn", "Open a session: a cookie, or with bearer a token for Authorization")
         .takes(object(body, {"rememberMe", "bearer"}))
         .answers("200", "Signed in", object(answer))
-        .refuses({"401", "429"})
+        .refuses({"400", "401", "429"})
         .out;
 }
 
@@ -186,18 +79,15 @@ Json setUp() {
     return Operation("setUp", "Make the first admin, with the token of the file setup-token")
         .takes(object(body, {"name"}))
         .answers("201", "Made", object(answer))
-        .refuses({"401", "409"})
+        .refuses({"400", "401", "409"})
         .out;
 }
 
 Json listUsers() {
     Json answer = Json::object();
-    answer["users"] = arrayOf(object(with(userProperties(), "banReason", orNull("string"))));
-    answer["nextCursor"] = orNull("string");
-    return Operation("listUsers", "All users, by e-mail")
-        .paged()
-        .answers("200", "A page", object(answer))
-        .out;
+    answer["users"] = arrayOf(object(with(userProperties(), "banReason", orNull(schema("string")))));
+    answer["nextCursor"] = orNull(schema("string"));
+    return paged(Operation("listUsers", "All users, by e-mail")).answers("200", "A page", object(answer)).out;
 }
 
 Json createUser() {
@@ -209,7 +99,7 @@ Json createUser() {
     return Operation("createUser", "Make a user")
         .takes(object(body))
         .answers("201", "Made", object(with(success(), "user", object(userProperties()))))
-        .refuses({"401", "409"})
+        .refuses({"400", "401", "409"})
         .out;
 }
 
@@ -223,7 +113,7 @@ Json changeUser() {
         .parameter("id", "path", schema("string"))
         .takes(object(body, {"name", "role", "banned", "password"}))
         .answers("200", "Changed", object(with(success(), "user", object(userProperties()))))
-        .refuses({"401", "404", "409"})
+        .refuses({"400", "401", "404", "409"})
         .out;
 }
 
@@ -233,9 +123,8 @@ Json listSessions() {
     item["bearer"] = schema("boolean");
     Json answer = Json::object();
     answer["sessions"] = arrayOf(object(item));
-    answer["nextCursor"] = orNull("string");
-    return Operation("listSessions", "All valid sessions")
-        .paged()
+    answer["nextCursor"] = orNull(schema("string"));
+    return paged(Operation("listSessions", "All valid sessions"))
         .answers("200", "A page", object(answer))
         .out;
 }

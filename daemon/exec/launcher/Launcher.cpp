@@ -6,6 +6,7 @@
 #include "exec/ProcessTable.h"
 #include "exec/Remains.h"
 #include "exec/RunSpec.h"
+#include "exec/Sandbox.h"
 #include "exec/Wire.h"
 
 #include <fcntl.h>
@@ -72,6 +73,12 @@ Launcher::Launcher(LauncherFacts facts, UniqueFd connection, UniqueFd listener)
     if (::access(_facts.leaderPath.c_str(), X_OK) != 0 && _facts.problem.empty())
         _facts.problem = "cannot execute " + _facts.leaderPath + " (as user " + std::to_string(::geteuid()) +
                          "): " + std::strerror(errno);
+    if (_facts.problem.empty() && _facts.config.sandbox == "strict") {
+        const uid_t uid = _facts.config.firstUid;
+        if (std::string why = whyNotStrict({uid, static_cast<gid_t>(uid)}); !why.empty())
+            _facts.problem = "this machine cannot give sandbox strict: " + why +
+                             "; see usherd.conf(5), or say [exec] sandbox = basic";
+    }
     adopt();
     if (_listener) watch(_epoll.get(), _listener.get());
     if (connection) {
@@ -111,7 +118,7 @@ void Launcher::adopt() {
 void Launcher::greet(int connection) {
     sendPacket(connection, {{"op", "hello"},
                             {"profile", _facts.config.sandbox},
-                            {"sandbox", describeSandbox(_facts.config.sandbox, _uids != nullptr)},
+                            {"sandbox", describeSandbox(_facts.config.sandbox, _uids != nullptr, false)},
                             {"runsDir", _facts.config.runsDir},
                             {"problem", _facts.problem}});
 }
@@ -192,8 +199,10 @@ Json Launcher::start(const Json& request, int control) {
         return refused("no folder of ours for this run");
     std::vector<uid_t> uids;
     if (_uids) {
-        uids =
-            _uids->take(1); // tests of a run go one after the other: they share a uid as they share a folder
+        // One for each test that runs at the same time. Fewer when there are no more: the run takes longer.
+        const auto wanted = std::clamp<std::int64_t>(request.value("parallelism", std::int64_t{1}), 1, 64);
+        for (auto count = static_cast<std::size_t>(wanted); uids.empty() && count > 0; count /= 2)
+            uids = _uids->take(count);
         if (uids.empty()) return refused("every uid of [exec] uid_range is in use", true);
     }
     pid_t pid = spawn(run, attempt, uids, folder.get(), control);
@@ -268,7 +277,7 @@ void Launcher::cleanUpBehind(const Leader& leader) {
         if (UniqueFd attempt = openBeneath(_runs.get(), path, O_RDONLY | O_DIRECTORY)) {
             UniqueFd box = openBeneath(attempt.get(), "box", O_RDONLY | O_DIRECTORY);
             for (uid_t uid : leader.uids)
-                if (box) emptyAsUser(box.get(), uid);
+                if (box) emptyAsUser(box.get(), {uid, static_cast<gid_t>(leader.uids[0])});
             removeTree(attempt.get(), "box");
         }
         ::_exit(0);

@@ -26,7 +26,8 @@ struct LauncherFacts {
 
 /// Starts leaders on request and looks after what they leave; and plugins' processes (PluginHelpers.h). One
 /// thread, one loop.
-///   {"op":"start","run":UUID,"attempt":N,"profile":P} and a connection for the leader as a descriptor
+///   {"op":"start","run":UUID,"attempt":N,"profile":P,"parallelism":N} and a connection for the leader as a
+///   descriptor
 ///   → {"op":"started","run":…,"attempt":…,"pid":…} |
 ///   {"op":"refused","run":…,"attempt":…,"why":…,"retry":bool}
 ///   {"op":"connect"} and a descriptor: one more connection

@@ -87,10 +87,10 @@ void readConfig(const Arguments& arguments, LauncherFacts& facts) {
     facts.config = execConfigFrom(file, problems);
     if (!arguments.runsDir.empty()) facts.config.runsDir = arguments.runsDir;
     facts.leaderPath = arguments.leader;
-    if (facts.config.sandbox == "basic" && !facts.privileged)
-        problems.push_back(
-            "sandbox basic gives each test a uid of its own, and for that usher-launcher must be "
-            "started as root; [exec] sandbox = none runs tests as the daemon's own user");
+    if (facts.config.sandbox != "none" && !facts.privileged)
+        problems.push_back("sandbox " + facts.config.sandbox +
+                           " gives each test a uid of its own, and for that usher-launcher must be "
+                           "started as root; [exec] sandbox = none runs tests as the daemon's own user");
     for (const std::string& problem : problems)
         facts.problem += (facts.problem.empty() ? "" : "\n") + problem;
 }

@@ -1,13 +1,10 @@
-#include "CommandLine.h"
-#include "FakeServer.h"
-
-#include <cppunit/extensions/HelperMacros.h>
+#include "CommandFixture.h"
 
 using namespace usher;
 using namespace usher::ctl;
 
 /// usherctl node …, against a server that answers what the test wants.
-class NodeCommandsTest : public CppUnit::TestFixture {
+class NodeCommandsTest : public CommandFixture {
     CPPUNIT_TEST_SUITE(NodeCommandsTest);
     CPPUNIT_TEST(nodesAreListed);
     CPPUNIT_TEST(aNodeIsDrainedByItsName);
@@ -15,18 +12,8 @@ class NodeCommandsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(namesThatAreNotOneNodeAreRefused);
     CPPUNIT_TEST_SUITE_END();
 
-    FakeServer server;
-    CommandLine person;
-
-    int command(std::vector<std::string> words) {
-        words.insert(words.end(), {"--server", server.url()});
-        return person.run(std::move(words));
-    }
-    void signIn() {
-        server.on("POST /api/auth/sign-in/email", R"({"token":"ushs_abc","user":{"email":"a@b"}})");
-        person.input = "hunter22hunter22\n";
-        CPPUNIT_ASSERT_EQUAL(0, command({"sign-in", "--email", "a@b", "--password-stdin"}));
-        person.input.clear();
+    void signInAmongNodes() {
+        signIn();
         server.on("GET /api/nodes",
                   R"({"nodes":[{"id":"n1","name":"alpha","state":"up","running":3,"draining":false},)"
                   R"({"id":"n2","name":"beta","state":"silent","running":0,"draining":false},)"
@@ -34,12 +21,12 @@ class NodeCommandsTest : public CppUnit::TestFixture {
     }
 
     void nodesAreListed() {
-        signIn();
+        signInAmongNodes();
         CPPUNIT_ASSERT_EQUAL(0, command({"node", "list"}));
         CPPUNIT_ASSERT(person.said("alpha") && person.said("silent"));
     }
     void aNodeIsDrainedByItsName() {
-        signIn();
+        signInAmongNodes();
         server.on("POST /api/nodes/n1/drain", R"({"success":true,"node":{"id":"n1","running":3}})");
         server.on("POST /api/nodes/n1/undrain", R"({"success":true,"node":{"id":"n1","running":3}})");
         CPPUNIT_ASSERT_EQUAL(0, command({"node", "drain", "alpha"}));
@@ -48,7 +35,7 @@ class NodeCommandsTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(1, server.count("POST /api/nodes/n1/undrain"));
     }
     void drainWaitsUntilNothingRuns() {
-        signIn();
+        signInAmongNodes();
         server.on("POST /api/nodes/n1/drain", R"({"success":true,"node":{"id":"n1","running":3}})");
         CPPUNIT_ASSERT_EQUAL(1, command({"node", "drain", "n1", "--wait", "1"}));
         server.on("POST /api/nodes/n3/drain", R"({"success":true,"node":{"id":"n3","running":0}})");
@@ -56,7 +43,7 @@ class NodeCommandsTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(person.said("Drained"));
     }
     void namesThatAreNotOneNodeAreRefused() {
-        signIn();
+        signInAmongNodes();
         CPPUNIT_ASSERT_EQUAL(2, command({"node", "drain", "beta"}));
         CPPUNIT_ASSERT_EQUAL(2, command({"node", "drain", "gamma"}));
     }
