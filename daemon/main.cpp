@@ -70,9 +70,10 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
     PluginHost plugins(pluginServices);
     for (const PluginSection& section : config.plugins) plugins.add(settingsOf(config, section, password));
     plugins.start();
-    AuthChain trigger = makeChain("trigger", config.trigger, plugins);
-    AuthChain runs = makeChain("run", config.run, plugins);
-    AuthChain manage = makeChain("manage", config.manage, plugins);
+    const std::unique_ptr<Shadow> shadow = makeShadow(config, plugins);
+    AuthChain trigger = makeChain("trigger", config.trigger, plugins, shadow.get());
+    AuthChain runs = makeChain("run", config.run, plugins, shadow.get());
+    AuthChain manage = makeChain("manage", config.manage, plugins, shadow.get());
 
     JobSecrets secrets(secretsKey, database->secrets(), clock);
     exec.secretsOf = [&secrets](const std::string& jobId) { return secrets.open(jobId); };
@@ -97,7 +98,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
     Health health;
     addHealthParts(health, database->nodes(), clock, plugins, executor);
     Metrics metrics;
-    metrics.addSource([&] { return samplesOf(plugins, health, audit); });
+    metrics.addSource([&] { return samplesOf(plugins, health, audit, shadow.get()); });
 
     GuessThrottle throttle(config.throttleExempt);
     Gate gate({config.trustedProxies, config.publicUrl, config.port}, trigger, runs, manage, throttle, timers,

@@ -302,6 +302,10 @@ ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults,
         config.clusterAddress = value;
         return std::string();
     });
+    reader.on("auth", "shadow", [&](const std::string& value) {
+        config.shadow = value;
+        return isName(value) ? std::string() : std::string("must be a plugin's name, [a-z0-9-]{1,63}");
+    });
     reader.path("cluster", "secret_file", config.clusterSecretFile);
     reader.integer("retention", "keep_days", config.keepDays, 0, 36'500);
     reader.integer("retention", "keep_runs", config.keepRuns, 0, 1'000'000'000);
@@ -338,6 +342,10 @@ ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults,
             sectionOf(config, name);
             order.push_back(name);
         }
+    if (!config.shadow.empty() && isName(config.shadow)) {
+        sectionOf(config, config.shadow);
+        order.push_back(config.shadow);
+    }
     // Started in this order: who guards the management first, for the tables of the others may refer to its
     // users.
     auto rank = [&](const PluginSection& s) {

@@ -47,6 +47,7 @@ struct Config {
     ChainConfig trigger{{"api-key"}, false};
     ChainConfig run{{"api-key", "session"}, false};
     ChainConfig manage{{"session"}, false};
+    std::string shadow; ///< a plugin that is asked beside the chains and never decides; empty: none
     std::vector<Cidr> throttleExempt;
 
     std::string launcher; ///< a program, or the socket of a launcher that runs as a service

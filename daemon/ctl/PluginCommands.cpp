@@ -34,9 +34,11 @@ int showPlugin(Context& context) {
     Json answer = context.client().get("/api/plugins");
     for (const Json& plugin : memberOf(answer, "plugins")) {
         if (textOf(plugin, "name") != context.argument(0)) continue;
-        std::string text = harmless(textOf(plugin, "name")) + ": " + harmless(textOf(plugin, "id")) + " " +
-                           harmless(textOf(plugin, "version")) + " by " + harmless(textOf(plugin, "vendor")) +
-                           "\nstate: " + harmless(textOf(plugin, "state"));
+        std::string text =
+            harmless(textOf(plugin, "name")) + ": " + harmless(textOf(plugin, "id")) + " " +
+            harmless(textOf(plugin, "version")) + " by " + harmless(textOf(plugin, "vendor")) +
+            "\nruns in: " + (textOf(plugin, "isolation") == "process" ? "a process of its own" : "usherd") +
+            "\nstate: " + harmless(textOf(plugin, "state"));
         if (!textOf(plugin, "reason").empty()) text += " (" + harmless(textOf(plugin, "reason")) + ")";
         text += "\nasked for: " + harmless(chainsOf(plugin)) +
                 "\nbreaker: " + harmless(textOf(plugin, "breaker")) +

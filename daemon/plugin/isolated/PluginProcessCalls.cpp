@@ -180,6 +180,17 @@ void PluginProcess::take(FrameReader& frame) {
     case FrameType::audit:
         _instance.side().relay(frame.audit());
         return;
+    case FrameType::metric: {
+        PluginMetric change;
+        change.name = frame.text();
+        change.counter = frame.flag();
+        const std::string_view value = frame.view();
+        if (value.size() != sizeof change.value) throw FrameError("no number");
+        std::memcpy(&change.value, value.data(), sizeof change.value);
+        change.labels = frame.fields();
+        _instance.side().metric(change);
+        return;
+    }
     case FrameType::secret:
         return onSecret(frame);
     case FrameType::turn:
