@@ -1,5 +1,6 @@
 import {useEffect, useRef} from 'preact/hooks';
 import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
 import type {RunSummary} from '../api/types';
 import {durationText} from './Time';
 
@@ -38,10 +39,11 @@ export function Durations({runs}: {runs: RunSummary[]}) {
             {
                 width: element.clientWidth,
                 height: 150,
+                padding: [8, 36, 0, 0],
                 cursor: {show: false},
                 legend: {show: false},
                 scales: {y: {range: (_, __, max) => [0, max * 1.1 || 1]}},
-                axes: [{...axis, space: 90, values: (_, splits, __, ___, step) => splits.map((at) => tickText(at, step))}, {...axis, size: 64, values: (_, ticks) => ticks.map((tick) => durationText(Math.round(tick * 1000)))}],
+                axes: [{...axis, size: 32, space: 90, values: (_, splits, __, ___, step) => splits.map((at) => tickText(at, step))}, {...axis, size: 64, values: (_, ticks) => ticks.map((tick) => durationText(Math.round(tick * 1000)))}],
                 series: [{}, {stroke: colour('--line-strong'), width: 1.5, points: {show: false}}, dots('passed', colour('--pass')), dots('other', colour('--fail'))],
             },
             [times, seconds, good, bad] as uPlot.AlignedData,
