@@ -29,9 +29,9 @@ std::string toOrderJson(const LeaderOrder& order);
 /// Throws std::runtime_error.
 LeaderOrder orderFromJson(std::string_view text);
 
-/// "none", "basic (uid, rlimits)", "strict (uid, rlimits, namespaces, seccomp, no network)", …: what is in
-/// force, as it is recorded on the run.
-std::string describeSandbox(const std::string& profile, bool ownUid, bool network);
+/// "none", "basic (uid, rlimits, memory sampled; no cgroup)", "strict (uid, rlimits, memory sampled,
+/// namespaces, seccomp, no network; no cgroup)": what is in force, as it is recorded on the run.
+std::string describeSandbox(const ExecConfig& config, bool ownUid, bool network);
 
 // Exit codes of usher-leader.
 constexpr int kLeaderClean = 0;     ///< nothing of the run is left, neither process nor work folder

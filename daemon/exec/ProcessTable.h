@@ -28,6 +28,9 @@ bool isAlive(pid_t pid, std::uint64_t startTicks);
 std::vector<pid_t> childrenOf(pid_t pid);
 /// Children, their children, and so on; at most about 100,000.
 std::vector<pid_t> descendantsOf(pid_t pid);
+/// What the descendants hold in memory: what is their own of each, and the largest share of what they have in
+/// common (files, shared memory). Pages that forks still share count for each of them.
+std::int64_t memoryOfDescendants(pid_t pid);
 
 /// Ids from first to last that any living process has as its real, effective or saved user id.
 std::set<uid_t> uidsInUse(uid_t first, uid_t last);

@@ -118,7 +118,7 @@ void Launcher::adopt() {
 void Launcher::greet(int connection) {
     sendPacket(connection, {{"op", "hello"},
                             {"profile", _facts.config.sandbox},
-                            {"sandbox", describeSandbox(_facts.config.sandbox, _uids != nullptr, false)},
+                            {"sandbox", describeSandbox(_facts.config, _uids != nullptr, false)},
                             {"runsDir", _facts.config.runsDir},
                             {"problem", _facts.problem}});
 }
