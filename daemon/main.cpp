@@ -5,6 +5,7 @@
 #include "DatabaseCommands.h"
 #include "HelperWiring.h"
 #include "Logging.h"
+#include "PluginReload.h"
 #include "PluginWiring.h"
 #include "Routes.h"
 #include "Signals.h"
@@ -124,6 +125,8 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
                       retention,
                       config.testTypes};
     OpenApiDocument description;
+    PluginReload reload(config, defaults, password, plugins);
+    addPluginReloadRoute(router, services, reload);
     addRoutes(router, services, {trigger, runs, manage}, plugins, config, description);
 
     ListenerSettings listening;
@@ -160,7 +163,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
         " database=" + (database->kind() == Database::Kind::sqlite ? "sqlite" : "postgresql") +
         " sandbox=\"" + executor.sandbox() + "\" capacity=" + std::to_string(config.capacity));
 
-    serveUntilTold(signals, {config, defaults, password, listener, plugins}, manager, logger);
+    serveUntilTold(signals, {config, listener, reload}, manager, logger);
 
     manager.stopping();
     pulse.stop();

@@ -112,6 +112,9 @@ def drive(daemon):
                    f"/api/tests/{test['id']}", "/api/nodes", "/api/auth/get-session", "/api/users", "/healthz", "/readyz",
                    "/metrics", "/api/openapi.json"):
         ask("GET", target, wanted=200)
+    ask("GET", "/api/plugins", wanted=200)
+    reloaded = ask("POST", "/api/plugins/reload", wanted=200).json()
+    expect(reloaded["success"] and len(reloaded["plugins"]) == 2, f"not reloaded: {reloaded}")
     ask("PATCH", f"/api/tests/{test['id']}", {"title": "renamed"}, wanted=200)
     ask("DELETE", f"/api/tests/{test['id']}", wanted=409)
     ask("POST", "/api/jobs", {"name": ""}, wanted=400)
