@@ -10,6 +10,7 @@
 #include "StateFolder.h"
 #include "app/GuessThrottle.h"
 #include "app/Retention.h"
+#include "app/ScheduleTicker.h"
 #include "base/ServiceManager.h"
 #include "base/Text.h"
 #include "config/KeyFile.h"
@@ -88,6 +89,10 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
     TriggerJob triggers(trigger, database->triggers(), gauge, clock, Poco::Logger::get("trigger"),
                         [&scheduler] { scheduler.wake(); });
 
+    ScheduleTicker schedules({database->schedules(), database->triggers(), gauge, clock,
+                              Poco::Logger::get("schedule"), [&scheduler] { scheduler.wake(); },
+                              [&audit](AuditRecord skipped) { audit.record(std::move(skipped)); }});
+
     ClusterWiring cluster(config, nodeId, clusterSecret,
                           {*database, ownFiles, feed, scheduler, gauge, clock});
 
@@ -117,6 +122,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
                       metrics,
                       clock,
                       secrets,
+                      database->schedules(),
                       retention,
                       config.testTypes};
     OpenApiDocument description;
@@ -148,6 +154,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
     pulse.add("the scheduler", [&scheduler] { return scheduler.turns(); });
     if (manager.watchdog()) pulse.start(*manager.watchdog());
     retention.start();
+    schedules.start();
     manager.ready();
     logger.information(
         "usherd " USHER_VERSION " listens on " +
@@ -161,6 +168,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
     manager.stopping();
     pulse.stop();
     logger.information("usherd ends; runs go on and are found again");
+    schedules.stop();
     scheduler.setDraining(true);
     listener.stopAccepting();
     listener.waitUntilDrained(std::chrono::seconds(3));

@@ -32,6 +32,7 @@ CommandTable allCommands() {
     addImportCommand(commands);
     addTestCommands(commands);
     addSecretCommands(commands);
+    addScheduleCommands(commands);
     addKeyCommands(commands);
     addKeyInspectCommand(commands);
     addTriggerCommand(commands);

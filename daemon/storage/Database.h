@@ -4,6 +4,7 @@
 #include "domain/NodeStore.h"
 #include "domain/RetentionStore.h"
 #include "domain/RunStore.h"
+#include "domain/ScheduleStore.h"
 #include "domain/SecretStore.h"
 #include "domain/TriggerStore.h"
 #include "domain/WriterTurn.h"
@@ -42,6 +43,7 @@ public:
     virtual RunStore& runs() = 0;
     virtual NodeStore& nodes() = 0;
     virtual SecretStore& secrets() = 0;
+    virtual ScheduleStore& schedules() = 0;
     virtual RetentionStore& retention() = 0;
     /// What every writer of the SQLite file waits for, the plugins too. Null on PostgreSQL.
     virtual WriterTurn* turn() = 0;

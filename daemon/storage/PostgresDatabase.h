@@ -7,6 +7,7 @@
 #include "storage/SqlJobStore.h"
 #include "storage/SqlNodeStore.h"
 #include "storage/SqlRetentionStore.h"
+#include "storage/SqlScheduleStore.h"
 #include "storage/SqlSecretStore.h"
 
 namespace usher {
@@ -24,6 +25,7 @@ public:
     RunStore& runs() override { return _runs; }
     NodeStore& nodes() override { return _nodes; }
     SecretStore& secrets() override { return _secrets; }
+    ScheduleStore& schedules() override { return _schedules; }
     RetentionStore& retention() override { return _retention; }
     WriterTurn* turn() override { return nullptr; }
     bool healthy(std::string& reason) const override { return _hot.healthy(reason) && _cold.healthy(reason); }
@@ -37,6 +39,7 @@ private:
     PostgresRunStore _runs;
     SqlNodeStore _nodes;
     SqlSecretStore _secrets;
+    SqlScheduleStore _schedules;
     SqlRetentionStore _retention;
 };
 

@@ -4,6 +4,7 @@
 #include "storage/SqlJobStore.h"
 #include "storage/SqlNodeStore.h"
 #include "storage/SqlRetentionStore.h"
+#include "storage/SqlScheduleStore.h"
 #include "storage/SqlSecretStore.h"
 #include "storage/SqliteMigrator.h"
 #include "storage/SqliteRunStore.h"
@@ -23,6 +24,7 @@ public:
     RunStore& runs() override { return _runs; }
     NodeStore& nodes() override { return _nodes; }
     SecretStore& secrets() override { return _secrets; }
+    ScheduleStore& schedules() override { return _schedules; }
     RetentionStore& retention() override { return _retention; }
     WriterTurn* turn() override { return &_source.turn(); }
     bool healthy(std::string& reason) const override { return _source.healthy(reason); }
@@ -35,6 +37,7 @@ private:
     SqliteRunStore _runs;
     SqlNodeStore _nodes;
     SqlSecretStore _secrets;
+    SqlScheduleStore _schedules;
     SqlRetentionStore _retention;
 };
 

@@ -116,6 +116,14 @@ def drive(daemon):
     ask("DELETE", f"/api/tests/{test['id']}", wanted=409)
     ask("POST", "/api/jobs", {"name": ""}, wanted=400)
 
+    # When it runs by itself.
+    schedule = ask("POST", f"/api/jobs/{job}/schedules", {"cron": "30 3 * * *", "timeZone": "Europe/Berlin"},
+                   wanted=201).json()["schedule"]["id"]
+    ask("PATCH", f"/api/jobs/{job}/schedules/{schedule}", {"paused": True, "onMissed": "skip"}, wanted=200)
+    ask("GET", f"/api/jobs/{job}/schedules", wanted=200)
+    ask("POST", f"/api/jobs/{job}/schedules", {"cron": "every day"}, wanted=400)
+    ask("DELETE", f"/api/jobs/{job}/schedules/{schedule}", wanted=200)
+
     # Keys, and a run.
     made = ask("POST", f"/api/jobs/{job}/api-keys", {"name": "k", "rateLimit": {"max": 2, "windowSeconds": 60}},
                wanted=201).json()["apiKey"]

@@ -7,6 +7,7 @@
 #include "app/TriggerJob.h"
 #include "domain/Executor.h"
 #include "domain/JobStore.h"
+#include "domain/ScheduleStore.h"
 #include "http/OpenApiDocument.h"
 #include "http/Router.h"
 #include "observe/Health.h"
@@ -32,6 +33,7 @@ struct Services {
     Metrics& metrics;
     const Clock& clock;
     JobSecrets& secrets;
+    ScheduleStore& schedules;
     Retention& retention;
     std::vector<std::string> testTypes; ///< the interpreters that are configured
 };
@@ -42,6 +44,7 @@ void addTriggerGuideRoutes(Router& router, Services& services);
 void addJobRoutes(Router& router, Services& services);
 void addTestRoutes(Router& router, Services& services);
 void addSecretRoutes(Router& router, Services& services);
+void addScheduleRoutes(Router& router, Services& services);
 void addRunRoutes(Router& router, Services& services);
 void addPruneRoute(Router& router, Services& services);
 void addRunLogRoutes(Router& router, Services& services);
