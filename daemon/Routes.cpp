@@ -15,6 +15,7 @@ void addRoutes(Router& router, Services& services, ExplainChains chains, const P
     addTestRoutes(router, services);
     addSecretRoutes(router, services);
     addScheduleRoutes(router, services);
+    addWebhookRoutes(router, services);
     addRunRoutes(router, services);
     addPruneRoute(router, services);
     addRunLogRoutes(router, services);

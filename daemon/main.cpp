@@ -11,12 +11,14 @@
 #include "app/GuessThrottle.h"
 #include "app/Retention.h"
 #include "app/ScheduleTicker.h"
+#include "app/WebhookDeliveries.h"
 #include "base/ServiceManager.h"
 #include "base/Text.h"
 #include "config/KeyFile.h"
 #include "exec/LeaderProcess.h"
 #include "exec/Privileges.h"
 #include "exec/RunFolder.h"
+#include "http/WebhookPost.h"
 #include "http/endpoints/Endpoints.h"
 #include "observe/Pulse.h"
 #include "storage/Database.h"
@@ -93,6 +95,10 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
                               Poco::Logger::get("schedule"), [&scheduler] { scheduler.wake(); },
                               [&audit](AuditRecord skipped) { audit.record(std::move(skipped)); }});
 
+    WebhookPost webhookSender(config.webhooksAllow, "usherd/" USHER_VERSION);
+    WebhookDeliveries webhooks(secretsKey, database->webhooks(), webhookSender, clock,
+                               Poco::Logger::get("webhook"));
+
     ClusterWiring cluster(config, nodeId, clusterSecret,
                           {*database, ownFiles, feed, scheduler, gauge, clock});
 
@@ -123,6 +129,8 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
                       clock,
                       secrets,
                       database->schedules(),
+                      database->webhooks(),
+                      webhookSender,
                       retention,
                       config.testTypes};
     OpenApiDocument description;
@@ -155,6 +163,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
     if (manager.watchdog()) pulse.start(*manager.watchdog());
     retention.start();
     schedules.start();
+    webhooks.start();
     manager.ready();
     logger.information(
         "usherd " USHER_VERSION " listens on " +
@@ -169,6 +178,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
     pulse.stop();
     logger.information("usherd ends; runs go on and are found again");
     schedules.stop();
+    webhookSender.giveUp();
     scheduler.setDraining(true);
     listener.stopAccepting();
     listener.waitUntilDrained(std::chrono::seconds(3));
@@ -176,6 +186,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
     listener.stop();
     cluster.stopServing();
     retention.stop();
+    webhooks.stop();
     scheduler.stop();
     cluster.leave();
     health.stop();

@@ -33,6 +33,7 @@ CommandTable allCommands() {
     addTestCommands(commands);
     addSecretCommands(commands);
     addScheduleCommands(commands);
+    addWebhookCommands(commands);
     addKeyCommands(commands);
     addKeyInspectCommand(commands);
     addTriggerCommand(commands);

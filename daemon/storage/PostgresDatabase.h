@@ -9,6 +9,7 @@
 #include "storage/SqlRetentionStore.h"
 #include "storage/SqlScheduleStore.h"
 #include "storage/SqlSecretStore.h"
+#include "storage/SqlWebhookStore.h"
 
 namespace usher {
 
@@ -26,6 +27,7 @@ public:
     NodeStore& nodes() override { return _nodes; }
     SecretStore& secrets() override { return _secrets; }
     ScheduleStore& schedules() override { return _schedules; }
+    WebhookStore& webhooks() override { return _webhooks; }
     RetentionStore& retention() override { return _retention; }
     WriterTurn* turn() override { return nullptr; }
     bool healthy(std::string& reason) const override { return _hot.healthy(reason) && _cold.healthy(reason); }
@@ -40,6 +42,7 @@ private:
     SqlNodeStore _nodes;
     SqlSecretStore _secrets;
     SqlScheduleStore _schedules;
+    SqlWebhookStore _webhooks;
     SqlRetentionStore _retention;
 };
 

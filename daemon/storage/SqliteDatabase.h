@@ -6,6 +6,7 @@
 #include "storage/SqlRetentionStore.h"
 #include "storage/SqlScheduleStore.h"
 #include "storage/SqlSecretStore.h"
+#include "storage/SqlWebhookStore.h"
 #include "storage/SqliteMigrator.h"
 #include "storage/SqliteRunStore.h"
 #include "storage/SqliteTriggerStore.h"
@@ -25,6 +26,7 @@ public:
     NodeStore& nodes() override { return _nodes; }
     SecretStore& secrets() override { return _secrets; }
     ScheduleStore& schedules() override { return _schedules; }
+    WebhookStore& webhooks() override { return _webhooks; }
     RetentionStore& retention() override { return _retention; }
     WriterTurn* turn() override { return &_source.turn(); }
     bool healthy(std::string& reason) const override { return _source.healthy(reason); }
@@ -38,6 +40,7 @@ private:
     SqlNodeStore _nodes;
     SqlSecretStore _secrets;
     SqlScheduleStore _schedules;
+    SqlWebhookStore _webhooks;
     SqlRetentionStore _retention;
 };
 

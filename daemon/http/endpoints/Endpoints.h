@@ -8,6 +8,8 @@
 #include "domain/Executor.h"
 #include "domain/JobStore.h"
 #include "domain/ScheduleStore.h"
+#include "domain/WebhookSender.h"
+#include "domain/WebhookStore.h"
 #include "http/OpenApiDocument.h"
 #include "http/Router.h"
 #include "observe/Health.h"
@@ -34,6 +36,8 @@ struct Services {
     const Clock& clock;
     JobSecrets& secrets;
     ScheduleStore& schedules;
+    WebhookStore& webhooks;
+    WebhookSender& webhookSender;
     Retention& retention;
     std::vector<std::string> testTypes; ///< the interpreters that are configured
 };
@@ -45,6 +49,7 @@ void addJobRoutes(Router& router, Services& services);
 void addTestRoutes(Router& router, Services& services);
 void addSecretRoutes(Router& router, Services& services);
 void addScheduleRoutes(Router& router, Services& services);
+void addWebhookRoutes(Router& router, Services& services);
 void addRunRoutes(Router& router, Services& services);
 void addPruneRoute(Router& router, Services& services);
 void addRunLogRoutes(Router& router, Services& services);

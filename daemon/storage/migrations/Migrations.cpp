@@ -10,6 +10,7 @@ std::span<const Migration> postgresMigrations() {
         {4, "job secrets", kJobSecretsPostgres},
         {5, "schedules", kSchedulesPostgres, true},
         {6, "audit by action", kAuditAction, true},
+        {7, "webhooks", kWebhooksPostgres, true},
     };
     return steps;
 }
@@ -22,6 +23,7 @@ std::span<const Migration> sqliteMigrations() {
         {4, "job secrets", kJobSecretsSqlite},
         {5, "schedules", kSchedulesSqlite, true},
         {6, "audit by action", kAuditAction, true},
+        {7, "webhooks", kWebhooksSqlite, true},
     };
     return steps;
 }

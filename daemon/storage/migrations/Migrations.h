@@ -24,5 +24,7 @@ extern const char* const kJobSecretsSqlite;
 extern const char* const kSchedulesPostgres;
 extern const char* const kSchedulesSqlite;
 extern const char* const kAuditAction;
+extern const char* const kWebhooksPostgres;
+extern const char* const kWebhooksSqlite;
 
 } // namespace usher
