@@ -91,17 +91,20 @@ int main(int argc, char** argv) {
     const char* fromTests = std::getenv("USHER_TEST_PG_URL");
     if (argc < 2 && !fromTests) return std::fprintf(stderr, "usage: bench_claim_queue URL\n"), 2;
     Bench bench(argc > 1 ? argv[1] : fromTests);
-    double before = 0;
+    double before = 0, middle = 0;
     int queued = 0;
     for (int wanted : {100, 100'000}) {
         bench.queue(wanted - queued);
         queued = wanted;
         const auto times = bench.claims();
+        const double p50 = times[times.size() / 2], p90 = times[times.size() * 9 / 10];
         const double p99 = times[times.size() * 99 / 100];
-        std::printf("queued=%d claims=%zu p50=%.0fus p99=%.0fus", queued, times.size(),
-                    times[times.size() / 2], p99);
-        if (before > 0) std::printf(" p99 is %.2f times that of 100", p99 / before);
+        std::printf("queued=%d claims=%zu p50=%.0fus p90=%.0fus p99=%.0fus", queued, times.size(), p50, p90,
+                    p99);
+        if (before > 0)
+            std::printf(" p50 is %.2f and p99 %.2f times that of 100", p50 / middle, p99 / before);
         std::printf("\n");
+        middle = p50;
         before = p99;
     }
     return 0;
