@@ -29,11 +29,13 @@ LeaderOrder orderFromJson(std::string_view text) {
     }
 }
 
-std::string describeSandbox(const std::string& profile, bool ownUid, bool network) {
-    if (profile == "none") return "none";
+std::string describeSandbox(const ExecConfig& config, bool ownUid, bool network) {
+    if (config.sandbox == "none") return "none";
     std::string parts = ownUid ? "uid, rlimits" : "rlimits";
-    if (profile == "strict") parts += network ? ", namespaces, seccomp" : ", namespaces, seccomp, no network";
-    return profile + " (" + parts + ")";
+    if (config.memoryLimitBytes > 0) parts += ", memory sampled";
+    if (config.sandbox == "strict")
+        parts += network ? ", namespaces, seccomp" : ", namespaces, seccomp, no network";
+    return config.sandbox + " (" + parts + "; no cgroup)";
 }
 
 } // namespace usher

@@ -16,9 +16,15 @@ namespace usher {
 /// to us and to the run's group (artifacts-N and results-N to the group of their test), so that nobody else
 /// gets in, and is sticky, so that a test cannot replace what we put there. We must be in those groups.
 /// Belongs to the leader's loop; failures say what and why in `problem`.
+///
+/// With one user the emptied box is kept for the next run under that uid, as `spare-UID` beside the runs:
+/// making its folders and removing them again cost a third of a short run. It is kept only when nothing of
+/// the user is alive and nothing of the run is left in it; the user can change neither owner nor mode of its
+/// folders.
 class Box {
 public:
-    Box(int attemptFolder, std::string attemptPath, std::vector<TestUser> users);
+    /// `runsDir`: where boxes are kept; "": they are not.
+    Box(int attemptFolder, std::string attemptPath, std::vector<TestUser> users, const std::string& runsDir);
 
     bool create(std::string& problem);
     bool writeScript(const std::string& name, std::string_view text, std::string& problem);
@@ -28,7 +34,8 @@ public:
     std::string path(const std::string& inside) const { return _path + "/" + inside; }
     int folder() const { return _folder.get(); }
     bool isEmpty(const std::string& inside) const;
-    /// Removes it: what the tests made, under their uid. True when nothing is left.
+    /// Removes it, with what the tests made; or empties it and keeps it. True when nothing is left of the
+    /// run.
     bool remove();
 
 private:
@@ -36,10 +43,15 @@ private:
     bool share(int fd, std::optional<gid_t> group, mode_t shared, mode_t alone, const std::string& name,
                std::string& problem) const;
     std::optional<gid_t> runGroup() const;
+    bool takeSpare();
+    bool keepAsSpare();
+    bool empty(const std::string& name);
 
     int _attempt;
     std::string _path;
     std::vector<TestUser> _users;
+    std::string _spare; ///< where it is kept; "": nowhere
+    bool _wasSpare = false;
     UniqueFd _folder;
 };
 

@@ -66,7 +66,7 @@ bool Leader::begin() {
     _control.setGreeting({{"e", "hello"}});
 
     chooseUsers();
-    _sandbox = describeSandbox(_order.profile, !_users.empty(), _run.network);
+    _sandbox = describeSandbox(_order.config, !_users.empty(), _run.network);
     if (_order.profile == "strict") _filter = std::make_unique<SyscallFilter>();
     _runStartedAt = wallClock();
     _runDeadline = instant() + std::chrono::seconds(std::max(1, _run.timeoutSeconds));
@@ -137,7 +137,7 @@ bool Leader::prepareBox() {
         }
     }
     std::string path = _order.config.runsDir + "/" + _order.runId + "/" + attemptFolder(_order.attempt);
-    _box = std::make_unique<Box>(_attempt.get(), path, _users);
+    _box = std::make_unique<Box>(_attempt.get(), path, _users, _order.config.runsDir);
     if (!_box->create(_runProblem)) return false;
     _temporary = std::make_unique<ShortName>(_order.config.runsDir, _box->path("tmp"));
     // All scripts before the first test: later ones cannot find their names taken.
@@ -209,7 +209,7 @@ bool Leader::startNext() {
     _childless = false;
     ++_next;
     if (!running->start()) {
-        storeResult(result, _next < _results.size() || !_running.empty());
+        storeResult(result, _next >= _results.size() && _running.empty());
         return true;
     }
     if (user) _freeUsers.pop_front();
@@ -230,7 +230,7 @@ void Leader::onEnded(RunningTest& test) {
     else if (test.user())
         _freeUsers.push_back(*test.user());
     // The last one's comes with the run's own.
-    storeResult(test.result(), _next < _results.size() || !_running.empty());
+    storeResult(test.result(), _next >= _results.size() && _running.empty());
 }
 
 std::vector<pid_t> Leader::strangers() const {

@@ -61,7 +61,9 @@ private:
 
     void journal(const Json& entry);
     void tellGrew();
-    void storeResult(RunTest& test, bool durable);
+    /// The last one's stands in the run's result, which follows at once; it is told of then.
+    void storeResult(const RunTest& test, bool last);
+    void tellResult(const RunTest& test);
     RunOutcome outcome() const;
 
     LeaderOrder _order;
@@ -81,7 +83,8 @@ private:
     AttemptFacts _facts;
 
     std::vector<std::unique_ptr<RunningTest>> _running;
-    std::size_t _next = 0; ///< the first test that has not begun
+    std::size_t _next = 0;          ///< the first test that has not begun
+    const RunTest* _last = nullptr; ///< its result is not told of yet
     bool _over = false;
     Stop _stop = Stop::none;
     Instant _runDeadline;

@@ -130,9 +130,17 @@ void Leader::tellGrew() {
     _control.tell({{"e", "grew"}});
 }
 
-void Leader::storeResult(RunTest& test, bool durable) {
+void Leader::storeResult(const RunTest& test, bool last) {
+    if (last) {
+        _last = &test;
+        return;
+    }
     replaceFile(_attempt.get(), "result-" + std::to_string(test.position) + ".json", toText(toJson(test)),
-                0600, durable);
+                0600, true);
+    tellResult(test);
+}
+
+void Leader::tellResult(const RunTest& test) {
     journal({{"t", "result"}, {"test", test.position}, {"status", toText(test.status)}});
     tellGrew();
 }
@@ -192,6 +200,7 @@ void Leader::end() {
         }
         std::this_thread::sleep_for(1s);
     }
+    if (_last) tellResult(*_last);
     journal({{"t", "state"}, {"status", toText(result.status)}});
     _control.tell({{"e", "done"}});
     _control.closeAll();

@@ -1,6 +1,7 @@
 #include "exec/leader/RunningTest.h"
 
 #include "exec/Files.h"
+#include "exec/ProcessTable.h"
 #include "exec/Remains.h"
 
 #include <fcntl.h>
@@ -21,6 +22,7 @@ namespace {
 constexpr auto kDrain = 2s;
 constexpr auto kKillAtMost = 10s;
 constexpr auto kHarvestAtMost = 120s;
+constexpr auto kSampleEvery = 200ms;
 
 Instant instant() {
     return std::chrono::steady_clock::now();
@@ -60,6 +62,9 @@ bool RunningTest::start() {
     _log = std::make_unique<OutputLog>(std::move(file), _attempt.order.config.outputCapBytes);
     const Interpreter* interpreter = findInterpreter(_attempt.order.config, _test.type);
     if (interpreter && interpreter->tap) _tap = std::make_unique<TapReport>();
+    // Short tests are over before the first look.
+    if (_attempt.order.profile != "none" && _attempt.order.config.memoryLimitBytes > 0)
+        _nextSample = instant() + kSampleEvery;
     _result.status = TestStatus::running;
     _result.startedAt = SystemClock{}.now();
     return true;
@@ -105,10 +110,20 @@ bool RunningTest::stepRunning(Stop stop) {
         setPhase(Phase::draining, _killAt ? *_killAt : instant() + kDrain);
         return true;
     }
-    if (_killAt && instant() >= *_killAt) {
+    if ((_killAt && instant() >= *_killAt) || !memoryIsRight()) {
         setPhase(Phase::killing, instant() + kKillAtMost);
         return true;
     }
+    return false;
+}
+
+bool RunningTest::memoryIsRight() {
+    if (!_nextSample || instant() < *_nextSample) return true;
+    _nextSample = instant() + kSampleEvery;
+    const std::int64_t limit = _attempt.order.config.memoryLimitBytes;
+    if (memoryOfDescendants(_kept ? _process.pid : ::getpid()) <= limit) return true;
+    _result.errorDetails = "its processes together held more than " + std::to_string(limit) +
+                           " bytes of memory ([exec] memory_limit_bytes)";
     return false;
 }
 

@@ -86,6 +86,8 @@ private:
     bool stepKilling(Stop stop, bool nothingLeft);
     bool stepHarvesting(Stop stop);
     void killRound();
+    /// False: it holds more than it may, and is to be ended.
+    bool memoryIsRight();
     void end(Stop stop);
     void onExit(int status);
     void readVerdict();
@@ -108,6 +110,7 @@ private:
     std::optional<Instant> _killAt;   ///< TERM was sent; KILL then
     std::optional<Instant> _nextKill; ///< the next round of KILL
     int _killRounds = 0;
+    std::optional<Instant> _nextSample; ///< of its memory
     bool _exited = false;
     int _waitStatus = 0;
     bool _keeperGone = false;

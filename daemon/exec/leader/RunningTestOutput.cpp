@@ -74,6 +74,7 @@ std::optional<Instant> RunningTest::nextLook() const {
     at(_phaseDeadline);
     at(_nextKill);
     if (_phase == Phase::running) at(_killAt);
+    if (_phase == Phase::running) at(_nextSample);
     if (_log && _log->readableBytes() > _announced) at(_announcedAt + kAnnounceEvery);
     return next;
 }

@@ -61,12 +61,14 @@ class StrictTest : public CppUnit::TestFixture {
         if (!given()) return;
         Host host("", "strict");
         ClaimedRun job = host.job({"true"});
-        CPPUNIT_ASSERT_EQUAL(std::string("strict (uid, rlimits, namespaces, seccomp, no network)"),
-                             host.run(job).sandbox);
+        CPPUNIT_ASSERT_EQUAL(
+            std::string("strict (uid, rlimits, memory sampled, namespaces, seccomp, no network; no cgroup)"),
+            host.run(job).sandbox);
         job = host.job({"true"});
         job.network = true;
-        CPPUNIT_ASSERT_EQUAL(std::string("strict (uid, rlimits, namespaces, seccomp)"),
-                             host.run(job).sandbox);
+        CPPUNIT_ASSERT_EQUAL(
+            std::string("strict (uid, rlimits, memory sampled, namespaces, seccomp; no cgroup)"),
+            host.run(job).sandbox);
     }
     void theSystemIsReadOnly() {
         if (!given()) return;
