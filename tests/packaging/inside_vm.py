@@ -108,9 +108,10 @@ def install():
 def first_run():
     step("set up, trigger, pass")
     set_up()
-    trigger, key = make_job("first", "id -u\ntest \"$(id -u)\" -ge 59000\n! touch /usr/here 2>/dev/null\n"
-                            "! cat /etc/usher/usherd.conf 2>/dev/null\n! ls /var/lib/usher 2>/dev/null\n"
-                            "test ! -e /root/.here\n! mount -t tmpfs none /mnt 2>/dev/null\n")
+    forbidden = "'touch /usr/here' 'cat /etc/usher/usherd.conf' 'ls /var/lib/usher' 'ls /root' 'mount -t tmpfs none /mnt'"
+    trigger, key = make_job("first", "set -e\nid -u\ntest \"$(id -u)\" -ge 59000\n"
+                            f"for command in {forbidden}; do\n"
+                            "    if $command >/dev/null 2>&1; then echo \"$command\"; exit 1; fi\ndone\n")
     status, body = request("POST", trigger + "?wait=120", key)
     expect(status == 200 and "passed" in json.dumps(body), f"{status} {body}")
     return trigger, key
@@ -179,9 +180,9 @@ def hardening():
         expect(status["Uid"].split()[1] == run("id", "-u", "usher").strip(), f"{unit}: uid {status['Uid']}")
         mounts = pathlib.Path(f"/proc/{pid}/mounts").read_text()
         root = [line.split()[3].split(",")[0] for line in mounts.splitlines() if line.split()[1] == "/"]
-        expect(root == ["ro"], f"{unit}: / is mounted {root}")
+        expect(set(root) == {"ro"}, f"{unit}: / is mounted {root}")
         state = [line.split()[3].split(",")[0] for line in mounts.splitlines() if line.split()[1] == "/var/lib/usher"]
-        expect(state == ["rw"], f"{unit}: /var/lib/usher is mounted {state}")
+        expect(set(state) == {"rw"}, f"{unit}: /var/lib/usher is mounted {state}")
         inside = run("nsenter", "--target", pid, "--mount", "sh", "-c", "ls -A /root /home | wc -l; ls /dev | grep -c vda; true")
         expect(int(inside.split()[-1]) == 0, f"{unit} sees the disk: {inside}")
         score = re.search(r"Overall exposure level.*?: ([0-9.]+)", run("systemd-analyze", "security", "--no-pager", unit))
@@ -208,8 +209,6 @@ def credentials(trigger, key):
     handed = "/run/credentials/usherd.service"
     print("   " + run("stat", "-c", "%a %U:%G %n", f"{handed}/usherd.secrets-key").strip())
     expect(sorted(os.listdir(handed)) == ["usherd.secrets-key", "usherd.session-secret"], f"{os.listdir(handed)}")
-    # The old secret signed the session that we had.
-    ctl("job", "list", codes=(7,))
     ctl("sign-in", "--email", "admin@example.org", "--password-stdin", stdin="correct horse battery staple\n")
     make_job("secret", "test \"$TOKEN\" = opensesame\n")
     ctl("secret", "set", "secret", "TOKEN", stdin="opensesame\n")
