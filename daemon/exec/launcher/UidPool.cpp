@@ -4,6 +4,12 @@
 
 namespace usher {
 
+namespace {
+
+constexpr std::size_t kCheckAtOnce = 64;
+
+} // namespace
+
 UidPool::UidPool(uid_t first, uid_t last, const std::vector<uid_t>& held) : _first(first), _last(last) {
     std::set<uid_t> taken(held.begin(), held.end());
     for (uid_t uid = first; uid <= last; ++uid)
@@ -12,7 +18,7 @@ UidPool::UidPool(uid_t first, uid_t last, const std::vector<uid_t>& held) : _fir
 }
 
 std::vector<uid_t> UidPool::take(std::size_t count) {
-    if (_free.size() < count) check();
+    if (_free.size() < count || _returned >= kCheckAtOnce) check();
     std::vector<uid_t> uids;
     if (_free.size() < count) return uids;
     for (; uids.size() < count; _free.pop_front()) uids.push_back(_free.front());
@@ -22,9 +28,11 @@ std::vector<uid_t> UidPool::take(std::size_t count) {
 void UidPool::giveBack(const std::vector<uid_t>& uids) {
     for (uid_t uid : uids)
         if (uid >= _first && uid <= _last) _unchecked.insert(uid);
+    _returned += uids.size();
 }
 
 void UidPool::check() {
+    _returned = 0;
     if (_unchecked.empty()) return;
     std::set<uid_t> used = uidsInUse(_first, _last);
     for (auto at = _unchecked.begin(); at != _unchecked.end();) {
@@ -32,7 +40,7 @@ void UidPool::check() {
             ++at;
             continue;
         }
-        _free.push_back(*at);
+        _free.push_front(*at);
         at = _unchecked.erase(at);
     }
 }
