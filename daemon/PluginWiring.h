@@ -1,6 +1,7 @@
 #pragma once
 
 #include "app/AuthChain.h"
+#include "app/Shadow.h"
 #include "config/Config.h"
 #include "domain/Executor.h"
 #include "domain/NodeStore.h"
@@ -41,7 +42,10 @@ PluginSettings settingsOf(const Config& config, const PluginSection& section, co
 /// For --check-config: what the plugins themselves find wrong with their sections. Loads the files, starts
 /// nothing.
 std::vector<std::string> problemsOfPlugins(const Config& config);
-AuthChain makeChain(const std::string& name, const ChainConfig& config, const PluginHost& plugins);
+/// [auth] shadow; null: there is none.
+std::unique_ptr<Shadow> makeShadow(const Config& config, const PluginHost& plugins);
+AuthChain makeChain(const std::string& name, const ChainConfig& config, const PluginHost& plugins,
+                    Shadow* shadow);
 /// The endpoints that plugins serve become routes like any other: the chain of their action is asked first.
 void addPluginRoutes(Router& router, const PluginHost& plugins);
 /// Adds what the plugins say of their routes.
@@ -50,7 +54,7 @@ void describePlugins(OpenApiDocument& document, const PluginHost& plugins);
 void addHealthParts(Health& health, NodeStore& nodes, const Clock& clock, const PluginHost& plugins,
                     const Executor& executor);
 /// What /metrics asks for when somebody looks.
-std::vector<Metrics::Sample> samplesOf(const PluginHost& plugins, const Health& health,
-                                       const AuditLog& audit);
+std::vector<Metrics::Sample> samplesOf(const PluginHost& plugins, const Health& health, const AuditLog& audit,
+                                       const Shadow* shadow);
 
 } // namespace usher

@@ -302,11 +302,23 @@ ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults,
         config.clusterAddress = value;
         return std::string();
     });
+    reader.on("auth", "shadow", [&](const std::string& value) {
+        config.shadow = value;
+        return isName(value) ? std::string() : std::string("must be a plugin's name, [a-z0-9-]{1,63}");
+    });
     reader.path("cluster", "secret_file", config.clusterSecretFile);
     reader.integer("retention", "keep_days", config.keepDays, 0, 36'500);
     reader.integer("retention", "keep_runs", config.keepRuns, 0, 1'000'000'000);
     reader.path("secrets", "key_file", config.secretsKeyFile);
-    reader.text("webhooks", "allow", ignored);
+    reader.on("webhooks", "allow", [&](const std::string& value) {
+        config.webhooksAllow = listOf(value);
+        for (const std::string& item : config.webhooksAllow)
+            if (!Cidr::parse(item) &&
+                (toLower(item).find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-_") != item.npos ||
+                 item.find_first_not_of("0123456789.") == item.npos))
+                return "neither a host nor an address or CIDR block: " + oneLine(item, 64);
+        return std::string();
+    });
 
     std::set<std::string> types(kTestTypes.begin(), kTestTypes.end());
     reader.apply([&](const IniEntry& entry) {
@@ -338,6 +350,10 @@ ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults,
             sectionOf(config, name);
             order.push_back(name);
         }
+    if (!config.shadow.empty() && isName(config.shadow)) {
+        sectionOf(config, config.shadow);
+        order.push_back(config.shadow);
+    }
     // Started in this order: who guards the management first, for the tables of the others may refer to its
     // users.
     auto rank = [&](const PluginSection& s) {

@@ -130,12 +130,22 @@ std::string HostSide::lastError() {
     return _lastError;
 }
 
+void HostSide::setConfig(Fields config) {
+    Lock lock(_mutex);
+    _config = std::move(config);
+}
+
 std::optional<std::string> HostSide::findSecret(std::string_view name) {
     if (_services.keepsSecrets()) return _services.secret(std::string(name));
     if (name == "database.url") return _settings.databaseUrl;
     if (name == "database.password") return _settings.databasePassword;
     const std::string key = std::string(name) + "_file";
-    for (const auto& [field, path] : _settings.config) {
+    Fields config;
+    {
+        Lock lock(_mutex);
+        config = _config;
+    }
+    for (const auto& [field, path] : config) {
         if (field != key) continue;
         std::optional<std::string> content = readFile(path, kMaxSecret);
         if (content && !content->empty() && content->back() == '\n') content->pop_back();

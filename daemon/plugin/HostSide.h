@@ -2,6 +2,7 @@
 
 #include "base/Mutex.h"
 #include "plugin/HostServices.h"
+#include "plugin/PluginMetrics.h"
 #include "plugin/PluginSettings.h"
 
 #include <usher/auth.h>
@@ -21,7 +22,7 @@ namespace usher {
 class HostSide {
 public:
     HostSide(const PluginSettings& settings, HostServices& services)
-        : _settings(settings), _services(services) {}
+        : _settings(settings), _services(services), _config(settings.config) {}
 
     /// `request` is the call's, or null: its credentials are removed from the text wherever they stand.
     void log(int severity, const AuthRequest* request, usher_str message, const usher_field* fields,
@@ -43,6 +44,10 @@ public:
     usher_str pluginDir(); ///< empty when it cannot be made
     usher_str daemonDir();
     usher_status audit(const usher_audit_record& record);
+    usher_status metric(const PluginMetric& change) { return _metrics.change(change, _services); }
+    std::vector<PluginMetric> metrics() { return _metrics.all(); }
+    /// After a reload in place: where secrets' files are.
+    void setConfig(Fields config);
 
 private:
     std::optional<std::string> findSecret(std::string_view name);
@@ -53,6 +58,8 @@ private:
     std::string _lastError GUARDED_BY(_mutex);
     std::string _pluginDir GUARDED_BY(_mutex); ///< once set never changed: the plugin holds its bytes
     std::string _daemonDir GUARDED_BY(_mutex);
+    Fields _config GUARDED_BY(_mutex);
+    PluginMetrics _metrics;
     std::atomic<std::thread::id> _turnHolder{};
     std::atomic<std::int64_t> _turnSince{0}; ///< ns
 };

@@ -146,6 +146,13 @@ void PluginHost::reload(PluginSettings settings) {
     if (!settings.isolated && settings.path != here.current()->plugin().path)
         throw PluginRefused("section [plugins." + settings.name +
                             "]: another path is new code and needs a restart of usherd");
+    if (!settings.isolated) {
+        std::string problems;
+        for (const std::string& problem : checkConfig(settings)) problems += "; " + problem;
+        if (!problems.empty())
+            throw PluginRefused("section [plugins." + settings.name + "]: " + problems.substr(2));
+        if (here.current()->reloadInPlace(settings.config)) return;
+    }
     std::shared_ptr<PluginInstance> next = make(std::move(settings));
     try {
         if (PluginRoutes routes(next); routes.routes() != here.routes.routes())
@@ -212,6 +219,8 @@ std::vector<PluginStatus> PluginHost::status() const {
         status.healthy = instance->healthy(status.reason);
         status.differsFromDisk = instance->plugin().differsFromDisk();
         status.counters = instance->counters();
+        status.metrics = instance->side().metrics();
+        status.isolated = instance->plugin().isolated();
         all.push_back(std::move(status));
     }
     return all;

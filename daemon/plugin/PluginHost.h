@@ -22,7 +22,9 @@ struct PluginStatus {
     bool healthy = false;
     std::string reason;           ///< when not healthy
     bool differsFromDisk = false; ///< an upgrade was installed: restart to run it
+    bool isolated = false;        ///< in a process of its own
     PluginCounters counters;
+    std::vector<PluginMetric> metrics; ///< its own
 };
 
 /// The plugins of this daemon. One instance, owned by main.

@@ -149,6 +149,25 @@ usher_status HostFunctions::audit(const usher_host* table, const usher_audit_rec
     return USHER_OK;
 }
 
+usher_status HostFunctions::metric(const usher_host* table, usher_str name, double, const usher_field* labels,
+                                   size_t count) {
+    Host* host = find(table);
+    if (!host) return USHER_INVALID;
+    std::string line = "metric: " + copy(name); // labels are read by many: no credential there
+    for (size_t i = 0; labels && i < std::min<size_t>(count, 4); ++i) line += " " + copy(labels[i].value);
+    std::lock_guard lock(host->_mutex);
+    if (host->_log.size() < (1 << 20)) host->_log += "\n" + line;
+    return USHER_OK;
+}
+
+usher_status HostFunctions::startTimer(const usher_host*, uint32_t, usher_timer_id* id) {
+    if (!id) return USHER_INVALID;
+    *id = 1; // its time never comes here
+    return USHER_OK;
+}
+
+void HostFunctions::stopTimer(const usher_host*, usher_timer_id) {}
+
 usher_status HostFunctions::respond(const usher_host*, usher_call, const usher_http_response*) {
     return USHER_STALE; // no routes are called here
 }
@@ -159,8 +178,12 @@ const void* HostFunctions::getExtension(const usher_host* table, const char* id)
     static constexpr usher_state_dir state{sizeof(usher_state_dir), 0, &stateDir, &stateDir};
     static constexpr usher_audit audits{sizeof(usher_audit), 0, &audit};
     static constexpr usher_http_routes_host routes{sizeof(usher_http_routes_host), 0, &respond};
+    static constexpr usher_metrics metrics{sizeof(usher_metrics), 0, &metric, &metric};
+    static constexpr usher_timer_host timers{sizeof(usher_timer_host), 0, &startTimer, &stopTimer};
     Host* host = find(table);
     if (!host || !id || !host->_manner.extensions) return nullptr;
+    if (std::strcmp(id, USHER_EXT_METRICS) == 0) return &metrics;
+    if (std::strcmp(id, USHER_EXT_TIMER) == 0) return &timers;
     if (std::strcmp(id, USHER_EXT_SECRETS) == 0) return &secrets;
     if (std::strcmp(id, USHER_EXT_STATE_DIR) == 0) return &state;
     if (std::strcmp(id, USHER_EXT_AUDIT) == 0) return &audits;

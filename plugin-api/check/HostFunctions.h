@@ -4,8 +4,10 @@
 
 #include <usher/ext/db-turn.h>
 #include <usher/ext/http-routes.h>
+#include <usher/ext/metrics.h>
 #include <usher/ext/secrets.h>
 #include <usher/ext/state-dir.h>
+#include <usher/ext/timer.h>
 
 namespace usher::check {
 
@@ -27,6 +29,9 @@ private:
     static void releaseTurn(const usher_host*);
     static usher_str stateDir(const usher_host*);
     static usher_status audit(const usher_host*, const usher_audit_record*);
+    static usher_status metric(const usher_host*, usher_str, double, const usher_field*, size_t);
+    static usher_status startTimer(const usher_host*, uint32_t, usher_timer_id*);
+    static void stopTimer(const usher_host*, usher_timer_id);
     static usher_status respond(const usher_host*, usher_call, const usher_http_response*);
 };
 

@@ -203,6 +203,17 @@ bool Helper::audit(const std::string&, AuditRecord record) {
     return _channel.sendWaiting(FrameWriter(FrameType::audit).audit(record).take());
 }
 
+void Helper::metric(const PluginMetric& change) {
+    FrameWriter frame(FrameType::metric);
+    char value[sizeof change.value];
+    std::memcpy(value, &change.value, sizeof value);
+    _channel.sendWaiting(frame.text(change.name)
+                             .number(change.counter)
+                             .text({value, sizeof value})
+                             .fields(change.labels)
+                             .take());
+}
+
 std::optional<std::string> Helper::secret(const std::string& name) {
     Lock lock(_mutex);
     const std::uint64_t number = _nextNumber++;

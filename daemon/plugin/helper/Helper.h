@@ -29,6 +29,7 @@ public:
              const Fields& fields) override;
     bool audit(const std::string& plugin, AuditRecord record) override;
     WriterTurn* writerTurn() override { return _order.hasTurn ? this : nullptr; }
+    void metric(const PluginMetric& change) override;
     bool keepsSecrets() override { return true; }
     std::optional<std::string> secret(const std::string& name) override;
 

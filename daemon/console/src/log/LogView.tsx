@@ -121,15 +121,19 @@ export function LogView({model, live, failed, only, loading, downloadUrl}: Props
                         }}
                     />
                 </span>
-                <span class="found" role="status">
+                <span class={found ? 'found wide' : 'found'} role="status">
                     {found && (found.rows.length > 0 ? `${found.at + 1} of ${found.rows.length}${found.done ? '' : '…'}` : found.done ? 'none' : '…')}
                 </span>
-                <button type="button" class="square" aria-label="Match before" disabled={!found?.rows.length} onClick={() => step(-1)}>
-                    <Icon name="up" />
-                </button>
-                <button type="button" class="square" aria-label="Next match" disabled={!found?.rows.length} onClick={() => step(1)}>
-                    <Icon name="down" />
-                </button>
+                {found && (
+                    <>
+                        <button type="button" class="square" aria-label="Match before" disabled={found.rows.length === 0} onClick={() => step(-1)}>
+                            <Icon name="up" />
+                        </button>
+                        <button type="button" class="square" aria-label="Next match" disabled={found.rows.length === 0} onClick={() => step(1)}>
+                            <Icon name="down" />
+                        </button>
+                    </>
+                )}
                 <span class="spring" />
                 {failed.size > 0 && (
                     <button

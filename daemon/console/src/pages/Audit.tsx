@@ -1,7 +1,7 @@
 import {useLocation} from 'preact-iso';
 import {useEffect, useState} from 'preact/hooks';
-import {usePages} from '../api/hooks';
-import type {AuditEntry} from '../api/types';
+import {useLoad, usePages} from '../api/hooks';
+import type {AuditEntry, User} from '../api/types';
 import {to} from '../routes';
 import {Input} from '../ui/Field';
 import {PageHead} from '../ui/Page';
@@ -29,6 +29,8 @@ export function Audit() {
     if (query['action']) filters.set('action', query['action']);
     if (query['since']) filters.set('since', new Date(`${query['since']}T00:00:00`).toISOString());
     const pages = usePages<AuditEntry>(`/api/audit?${filters}`, 'audit');
+    const users = useLoad<{users: User[]}>('/api/users?limit=200');
+    const nameOf = (id: string) => users.data?.users.find((user) => `user:${user.id}` === id)?.name;
     return (
         <>
             <PageHead title="Audit log" />
@@ -39,7 +41,7 @@ export function Audit() {
             </div>
             <Listed pages={pages} what="the log" empty={<Empty title="Nothing like this was done" />}>
                 {(entries) => (
-                    <div class="table-box">
+                    <div class="table-box" tabIndex={0} role="region" aria-label="Records">
                         <table class="audit">
                             <thead>
                                 <tr>
@@ -56,7 +58,12 @@ export function Audit() {
                                         <td>
                                             <time dateTime={entry.at}>{timeText(entry.at)}</time>
                                         </td>
-                                        <td class="mono small">{entry.actor}</td>
+                                        <td>
+                                            {nameOf(entry.actor)}
+                                            <button type="button" class="quiet pick-actor mono small muted" title="Only what this one did" onClick={() => setActor(entry.actor)}>
+                                                {entry.actor}
+                                            </button>
+                                        </td>
                                         <td>
                                             <strong>{entry.action}</strong>
                                             {entry.resource && <p class="mono small muted">{entry.resource}</p>}
@@ -66,7 +73,7 @@ export function Audit() {
                                             <span class={entry.decision === 'allowed' ? 'tag good' : 'tag bad'}>{entry.decision}</span>
                                             {entry.code && <p class="mono small muted">{entry.code}</p>}
                                         </td>
-                                        <td class="mono small">{entry.address ?? '–'}</td>
+                                        <td class="mono small address">{entry.address ?? '–'}</td>
                                     </tr>
                                 ))}
                             </tbody>

@@ -8,13 +8,13 @@ import {useMay} from '../session';
 import {Confirm} from '../ui/Dialog';
 import {Icon} from '../ui/Icon';
 import {PageHead, Tabs} from '../ui/Page';
-import {Durations} from '../ui/Durations';
 import {Empty, Listed, Loading, Refusal, Trouble} from '../ui/States';
 import {useToast} from '../ui/Toast';
 import {Keys} from './Keys';
 import {RunRows} from './RunRows';
 import {TriggerDialog} from './TriggerDialog';
 
+const Durations = lazy(() => import('../ui/Durations').then((m) => m.Durations)); // brings the plotting library
 const JobTests = lazy(() => import('./JobTests').then((m) => m.JobTests));
 const Secrets = lazy(() => import('./Secrets').then((m) => m.Secrets));
 
@@ -26,7 +26,7 @@ export function JobPage() {
     if (!loaded.data)
         return (
             <>
-                <PageHead title="Job" />
+                <PageHead title="Job" crumb={<a href={to.jobs}>Jobs</a>} />
                 {loaded.error ? <Trouble error={loaded.error} retry={loaded.reload} /> : <Loading what="the job" />}
             </>
         );

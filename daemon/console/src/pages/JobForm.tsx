@@ -48,7 +48,7 @@ const fresh: JobSettings = {
     onBusy: 'queue',
     parallelism: 1,
     priority: 5,
-    network: 'full',
+    network: 'none',
     parameters: [],
 };
 
@@ -79,10 +79,10 @@ function Form({job}: {job?: Job}) {
     const {run, busy, error} = useAction(async () => {
         const wanted: Record<string, unknown> = {name: name.trim(), description, paused, onBusy, onLost, network, parameters: cleaned(parameters)};
         for (const [field] of numbers) wanted[field] = Number(amounts[field]);
-        // Only what differs: of two people who change two things, both keep theirs. A new job takes the server's defaults.
+        // Of a known job only what differs: of two people who change two things, both keep theirs.
         const body: Record<string, unknown> = {};
-        for (const [field, value] of Object.entries(wanted))
-            if (field === 'name' ? !job || value !== job.name : JSON.stringify(value) !== JSON.stringify(field === 'parameters' ? cleaned(begin.parameters as Draft[]) : begin[field as keyof JobSettings])) body[field] = value;
+        const before: Record<string, unknown> = {...begin, parameters: cleaned(begin.parameters)};
+        for (const [field, value] of Object.entries(wanted)) if (!job || JSON.stringify(value) !== JSON.stringify(before[field])) body[field] = value;
         const answer = job ? await api<{job: Job}>('PATCH', `/api/jobs/${job.id}`, {body}) : await api<{job: Job}>('POST', '/api/jobs', {body});
         say(job ? 'Saved' : `${answer.job.name} is there; now it needs tests`);
         route(job ? to.job(job.id) : to.jobTests(answer.job.id));

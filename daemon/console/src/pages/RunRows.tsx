@@ -35,7 +35,7 @@ export function RunRows({runs, withoutJob}: {runs: RunSummary[]; withoutJob?: bo
                             </td>
                             <td>
                                 <a class="name" href={to.run(run.id)}>
-                                    {withoutJob ? run.id.slice(0, 8) : run.jobName}
+                                    {withoutJob ? run.id.slice(-8) : run.jobName}
                                 </a>
                                 {run.attempt > 1 && <span class="tag">attempt {run.attempt}</span>}
                                 {given(run) && <p class="muted small clip mono">{given(run)}</p>}

@@ -18,7 +18,7 @@ export function Timeline({run}: {run: Run}) {
                             <strong>{event.type}</strong>
                             {run.attempt > 1 && <span class="muted small"> attempt {event.attempt}</span>}
                             {event.detail && <span class="small"> {event.detail}</span>}
-                            {event.nodeId && <span class="muted small"> on {event.nodeId.slice(0, 8)}</span>}
+                            {event.nodeId && <span class="muted small"> on {event.nodeId.slice(-8)}</span>}
                         </span>
                     </li>
                 ))}

@@ -1,7 +1,18 @@
 import {useEffect, useRef} from 'preact/hooks';
 import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
 import type {RunSummary} from '../api/types';
 import {durationText} from './Time';
+
+const dayFormat = new Intl.DateTimeFormat(undefined, {month: 'short', day: 'numeric'});
+const minuteFormat = new Intl.DateTimeFormat(undefined, {hour: '2-digit', minute: '2-digit'});
+const secondFormat = new Intl.DateTimeFormat(undefined, {hour: '2-digit', minute: '2-digit', second: '2-digit'});
+
+/// A place on the time axis, as exact as the distance to the next asks for.
+function tickText(seconds: number, step: number): string {
+    if (step < 1) return seconds % 1 === 0 ? secondFormat.format(seconds * 1000) : '';
+    return (step >= 86_400 ? dayFormat : step >= 60 ? minuteFormat : secondFormat).format(seconds * 1000);
+}
 
 /// How long the runs of a job took, by verdict. A plot for the eye; the table below it has the same numbers.
 export function Durations({runs}: {runs: RunSummary[]}) {
@@ -28,10 +39,11 @@ export function Durations({runs}: {runs: RunSummary[]}) {
             {
                 width: element.clientWidth,
                 height: 150,
+                padding: [8, 36, 0, 0],
                 cursor: {show: false},
                 legend: {show: false},
                 scales: {y: {range: (_, __, max) => [0, max * 1.1 || 1]}},
-                axes: [axis, {...axis, size: 64, values: (_, ticks) => ticks.map((tick) => durationText(Math.round(tick * 1000)))}],
+                axes: [{...axis, size: 32, space: 90, values: (_, splits, __, ___, step) => splits.map((at) => tickText(at, step))}, {...axis, size: 64, values: (_, ticks) => ticks.map((tick) => durationText(Math.round(tick * 1000)))}],
                 series: [{}, {stroke: colour('--line-strong'), width: 1.5, points: {show: false}}, dots('passed', colour('--pass')), dots('other', colour('--fail'))],
             },
             [times, seconds, good, bad] as uPlot.AlignedData,

@@ -1,6 +1,9 @@
 import type {ComponentChildren} from 'preact';
 import {useEffect, useRef} from 'preact/hooks';
 
+const landedOn = location.pathname;
+let moved = false; // to another page since the document was loaded
+
 /// A page's head. The heading takes the focus when the address has changed, so that a screen reader says where it is.
 export function PageHead({title, crumb, actions, children}: {title: string; crumb?: ComponentChildren; actions?: ComponentChildren; children?: ComponentChildren}) {
     const heading = useRef<HTMLHeadingElement>(null);
@@ -8,8 +11,8 @@ export function PageHead({title, crumb, actions, children}: {title: string; crum
         document.title = `${title} · Usher`;
     }, [title]);
     useEffect(() => {
-        // Not on the first page: there the browser's own order is right.
-        if (history.state !== null || performance.now() > 3000) heading.current?.focus({preventScroll: true});
+        moved ||= location.pathname !== landedOn;
+        if (moved) heading.current?.focus({preventScroll: true}); // on the first page the browser's own order is right
     }, []);
     return (
         <div class="page-head">

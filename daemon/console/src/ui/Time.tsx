@@ -15,7 +15,7 @@ export function relativeText(iso: string, now = Date.now()): string {
     const seconds = Math.round((new Date(iso).getTime() - now) / 1000);
     if (Math.abs(seconds) < 5) return 'now';
     for (const [unit, size] of units)
-        if (Math.abs(seconds) >= size) return relative.format(Math.trunc(seconds / size), unit);
+        if (Math.abs(seconds) >= size) return relative.format(Math.round(seconds / size), unit);
     return 'now';
 }
 
