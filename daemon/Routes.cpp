@@ -14,6 +14,8 @@ void addRoutes(Router& router, Services& services, ExplainChains chains, const P
     addJobRoutes(router, services);
     addTestRoutes(router, services);
     addSecretRoutes(router, services);
+    addScheduleRoutes(router, services);
+    addWebhookRoutes(router, services);
     addRunRoutes(router, services);
     addPruneRoute(router, services);
     addRunLogRoutes(router, services);

@@ -1,7 +1,5 @@
 #include "Signals.h"
 
-#include "PluginWiring.h"
-
 #include <exception>
 
 namespace usher {
@@ -24,14 +22,11 @@ void serveUntilTold(const sigset_t& signals, const Reloadable& parts, ServiceMan
         manager.reloading();
         try {
             if (!parts.config.tlsCertificate.empty()) parts.listener.reloadTls();
-            ConfigResult fresh = readConfig(parts.config.file, parts.defaults);
-            for (const std::string& problem : fresh.problems) logger.error("not reloaded: " + problem);
-            if (fresh.problems.empty()) {
-                for (const PluginSection& section : fresh.config.plugins)
-                    if (parts.plugins.find(section.name))
-                        parts.plugins.reload(settingsOf(parts.config, section, parts.databasePassword));
-                logger.information("reloaded");
-            }
+            std::vector<std::string> problems;
+            for (const PluginReload::Outcome& outcome : parts.plugins.reload(problems))
+                if (!outcome.error.empty()) problems.push_back(outcome.error);
+            for (const std::string& problem : problems) logger.error("not reloaded: " + problem);
+            if (problems.empty()) logger.information("reloaded");
         } catch (const std::exception& error) {
             logger.error("not reloaded, everything goes on as before: " + std::string(error.what()));
         }

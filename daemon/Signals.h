@@ -1,9 +1,9 @@
 #pragma once
 
+#include "PluginReload.h"
 #include "base/ServiceManager.h"
 #include "config/Config.h"
 #include "http/Listener.h"
-#include "plugin/PluginHost.h"
 
 #include <Poco/Logger.h>
 
@@ -19,10 +19,8 @@ sigset_t blockSignals();
 /// What a SIGHUP reads again: the TLS certificate and the plugins' sections of `config.file`.
 struct Reloadable {
     const Config& config;
-    const ConfigDefaults& defaults;
-    const std::string& databasePassword;
     Listener& listener;
-    PluginHost& plugins;
+    PluginReload& plugins;
 };
 
 /// Waits for SIGTERM, SIGINT or SIGQUIT; SIGHUP reloads. What cannot be reloaded is a line in the log, and

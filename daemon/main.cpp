@@ -5,18 +5,22 @@
 #include "DatabaseCommands.h"
 #include "HelperWiring.h"
 #include "Logging.h"
+#include "PluginReload.h"
 #include "PluginWiring.h"
 #include "Routes.h"
 #include "Signals.h"
 #include "StateFolder.h"
 #include "app/GuessThrottle.h"
 #include "app/Retention.h"
+#include "app/ScheduleTicker.h"
+#include "app/WebhookDeliveries.h"
 #include "base/ServiceManager.h"
 #include "base/Text.h"
 #include "config/KeyFile.h"
 #include "exec/LeaderProcess.h"
 #include "exec/Privileges.h"
 #include "exec/RunFolder.h"
+#include "http/WebhookPost.h"
 #include "http/endpoints/Endpoints.h"
 #include "observe/Pulse.h"
 #include "plugin/PluginHost.h"
@@ -92,6 +96,14 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
     TriggerJob triggers(trigger, database->triggers(), gauge, clock, Poco::Logger::get("trigger"),
                         [&scheduler] { scheduler.wake(); });
 
+    ScheduleTicker schedules({database->schedules(), database->triggers(), gauge, clock,
+                              Poco::Logger::get("schedule"), [&scheduler] { scheduler.wake(); },
+                              [&audit](AuditRecord skipped) { audit.record(std::move(skipped)); }});
+
+    WebhookPost webhookSender(config.webhooksAllow, "usherd/" USHER_VERSION);
+    WebhookDeliveries webhooks(secretsKey, database->webhooks(), webhookSender, clock,
+                               Poco::Logger::get("webhook"));
+
     ClusterWiring cluster(config, nodeId, clusterSecret,
                           {*database, ownFiles, feed, scheduler, gauge, clock});
 
@@ -121,9 +133,14 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
                       metrics,
                       clock,
                       secrets,
+                      database->schedules(),
+                      database->webhooks(),
+                      webhookSender,
                       retention,
                       config.testTypes};
     OpenApiDocument description;
+    PluginReload reload(config, defaults, password, plugins);
+    addPluginReloadRoute(router, services, reload);
     addRoutes(router, services, {trigger, runs, manage}, plugins, config, description);
 
     ListenerSettings listening;
@@ -152,6 +169,8 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
     pulse.add("the scheduler", [&scheduler] { return scheduler.turns(); });
     if (manager.watchdog()) pulse.start(*manager.watchdog());
     retention.start();
+    schedules.start();
+    webhooks.start();
     manager.ready();
     logger.information(
         "usherd " USHER_VERSION " listens on " +
@@ -160,11 +179,13 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
         " database=" + (database->kind() == Database::Kind::sqlite ? "sqlite" : "postgresql") +
         " sandbox=\"" + executor.sandbox() + "\" capacity=" + std::to_string(config.capacity));
 
-    serveUntilTold(signals, {config, defaults, password, listener, plugins}, manager, logger);
+    serveUntilTold(signals, {config, listener, reload}, manager, logger);
 
     manager.stopping();
     pulse.stop();
     logger.information("usherd ends; runs go on and are found again");
+    schedules.stop();
+    webhookSender.giveUp();
     scheduler.setDraining(true);
     listener.stopAccepting();
     listener.waitUntilDrained(std::chrono::seconds(3));
@@ -172,6 +193,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
     listener.stop();
     cluster.stopServing();
     retention.stop();
+    webhooks.stop();
     scheduler.stop();
     cluster.leave();
     health.stop();

@@ -21,12 +21,16 @@ std::vector<SealedSecret> JobSecrets::list(const std::string& jobId) {
     return secrets;
 }
 
+std::string JobSecrets::sealFor(const std::string& id, const std::string& value) const {
+    return toBase64(seal(_key, value, id));
+}
+
 SecretStore::Change JobSecrets::set(const std::string& jobId, const std::string& name,
                                     const std::string& value) {
     SealedSecret secret;
     secret.id = createUuid();
     secret.name = name;
-    secret.sealed = toBase64(seal(_key, value, secret.id));
+    secret.sealed = sealFor(secret.id, value);
     secret.updatedAt = _clock.now();
     return _store.putSecret(jobId, secret);
 }

@@ -23,6 +23,8 @@ public:
     static bool isName(const std::string& name);
 
     bool configured() const { return !_key.empty(); }
+    /// For what else is kept sealed under our key: base64, bound to that row's id.
+    std::string sealFor(const std::string& id, const std::string& value) const;
     /// Without values: `sealed` is empty.
     std::vector<SealedSecret> list(const std::string& jobId);
     SecretStore::Change set(const std::string& jobId, const std::string& name, const std::string& value);

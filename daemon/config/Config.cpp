@@ -310,7 +310,15 @@ ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults,
     reader.integer("retention", "keep_days", config.keepDays, 0, 36'500);
     reader.integer("retention", "keep_runs", config.keepRuns, 0, 1'000'000'000);
     reader.path("secrets", "key_file", config.secretsKeyFile);
-    reader.text("webhooks", "allow", ignored);
+    reader.on("webhooks", "allow", [&](const std::string& value) {
+        config.webhooksAllow = listOf(value);
+        for (const std::string& item : config.webhooksAllow)
+            if (!Cidr::parse(item) &&
+                (toLower(item).find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-_") != item.npos ||
+                 item.find_first_not_of("0123456789.") == item.npos))
+                return "neither a host nor an address or CIDR block: " + oneLine(item, 64);
+        return std::string();
+    });
 
     std::set<std::string> types(kTestTypes.begin(), kTestTypes.end());
     reader.apply([&](const IniEntry& entry) {

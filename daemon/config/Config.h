@@ -61,10 +61,11 @@ struct Config {
     std::string clusterSecretFile;
 
     std::int64_t queueLimit = 100'000;
-    int keepDays = 0;           ///< of ended runs; 0: for ever
-    int keepRuns = 0;           ///< of each job; 0: any number
-    std::string secretsKeyFile; ///< empty: jobs have no secrets
-    int auditKeepDays = 365;    ///< 0: for ever
+    int keepDays = 0;                       ///< of ended runs; 0: for ever
+    int keepRuns = 0;                       ///< of each job; 0: any number
+    std::string secretsKeyFile;             ///< empty: jobs have no secrets
+    std::vector<std::string> webhooksAllow; ///< hosts, addresses and blocks beyond public ones
+    int auditKeepDays = 365;                ///< 0: for ever
     std::string logLevel = "information";
 };
 

@@ -14,6 +14,8 @@ void addJobCommands(std::vector<Command>& commands);
 void addImportCommand(std::vector<Command>& commands);
 void addTestCommands(std::vector<Command>& commands);
 void addSecretCommands(std::vector<Command>& commands);
+void addScheduleCommands(std::vector<Command>& commands);
+void addWebhookCommands(std::vector<Command>& commands);
 void addKeyCommands(std::vector<Command>& commands);
 void addKeyInspectCommand(std::vector<Command>& commands);
 void addTriggerCommand(std::vector<Command>& commands);

@@ -84,6 +84,20 @@ int explain(Context& context) {
     return context.print(answer, text);
 }
 
+int reloadPlugins(Context& context) {
+    Json answer = context.client().send("POST", "/api/plugins/reload").body;
+    std::string text;
+    for (const Json& problem : memberOf(answer, "problems"))
+        text += harmless(problem.is_string() ? problem.get<std::string>() : "") + "\n";
+    for (const Json& plugin : memberOf(answer, "plugins"))
+        text += harmless(textOf(plugin, "name")) + ": " +
+                (flagOf(plugin, "reloaded") ? std::string("reloaded")
+                                            : "goes on as before: " + harmless(textOf(plugin, "error"))) +
+                "\n";
+    context.print(answer, text);
+    return flagOf(answer, "success") ? 0 : 1;
+}
+
 /// Becomes usher-plugin-check: what it says, and its exit code, are the answer.
 int checkPlugin(Context& context) {
     std::vector<std::string> words = {"usher-plugin-check", context.argument(0)};
@@ -114,6 +128,21 @@ void addPluginCommands(std::vector<Command>& commands) {
         {"plugin list", "", "the plugins that decide who may do what", 0, 0, {}, "", listPlugins});
     commands.push_back(
         {"plugin show", "NAME", "one plugin: state, breaker, counters", 1, 1, {}, "", showPlugin});
+    commands.push_back(
+        {"plugin reload",
+         "",
+         "read the configuration again and give each plugin its section (admins)",
+         0,
+         0,
+         {},
+         "A second instance of each plugin is made and takes over when it is well; one that refuses\n"
+         "goes on as before. A plugin in a process of its own gets new code, too. Also: usherctl reload.\n"
+         "Exit code 1: something was not reloaded.\n\n"
+         "Example\n"
+         "  usherctl plugin reload",
+         reloadPlugins});
+    commands.push_back(
+        {"reload", "", "the same as plugin reload", 0, 0, {}, "Example\n  usherctl reload", reloadPlugins});
     commands.push_back(
         {"plugin check",
          "FILE",

@@ -32,6 +32,8 @@ CommandTable allCommands() {
     addImportCommand(commands);
     addTestCommands(commands);
     addSecretCommands(commands);
+    addScheduleCommands(commands);
+    addWebhookCommands(commands);
     addKeyCommands(commands);
     addKeyInspectCommand(commands);
     addTriggerCommand(commands);

@@ -54,7 +54,7 @@ struct Run {
     std::string jobId;
     std::string jobName;
     RunStatus status = RunStatus::queued;
-    std::string trigger = "remote"; ///< remote, manual, rerun
+    std::string trigger = "remote"; ///< remote, manual, rerun, schedule
     std::string triggeredBy;        ///< for people: the key's or the user's name
     std::string principalId;        ///< who may read it back: "api-key:…" or "user:…"
     int attempt = 1;

@@ -35,7 +35,7 @@ struct NewRun {
     std::string runId; ///< chosen by the caller
     std::string jobId;
     std::int64_t revision = 0; ///< the one that was judged: the insert is refused when it has moved
-    std::string trigger;       ///< remote, manual, rerun
+    std::string trigger;       ///< remote, manual, rerun, schedule
     std::string triggeredBy;
     std::string principalId;
     std::string parametersJson; ///< {"NAME": "value"}
@@ -79,7 +79,7 @@ class TriggerStore {
 public:
     virtual ~TriggerStore() = default;
 
-    /// An unknown id gives nullopt. Ids may repeat.
+    /// An unknown id gives nullopt. Ids may repeat. [any-thread]
     virtual std::vector<std::optional<TriggerView>> viewJobs(std::span<const std::string> jobIds,
                                                              Instant deadline) = 0;
     /// Which of these keys are taken and not yet expired.

@@ -105,6 +105,7 @@ void OutputLog::note(std::string_view line) {
 }
 
 bool OutputLog::sync() {
+    if (_kept == 0) return true; // nothing to lose, and a test that writes nothing is common
     return ::fsync(_file.get()) == 0;
 }
 

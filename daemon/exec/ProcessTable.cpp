@@ -131,7 +131,7 @@ std::set<uid_t> uidsInUse(uid_t first, uid_t last) {
     return used;
 }
 
-std::vector<FoundLeader> findLeaders(uid_t owner) {
+std::vector<FoundLeader> findLeaders(uid_t owner, const std::string& runsDir) {
     std::vector<FoundLeader> leaders;
     for (pid_t pid : allProcesses()) {
         auto status = readFile(procPath(pid, "status"), 16384);
@@ -144,9 +144,10 @@ std::vector<FoundLeader> findLeaders(uid_t owner) {
             continue;
         auto commandLine = readFile(procPath(pid, "cmdline"), 16384);
         if (!commandLine) continue;
-        // usher-leader RUN ATTEMPT UID,UID…
+        // usher-leader RUN ATTEMPT UID,UID… RUNS; the last is missing from leaders of before an upgrade.
         std::vector<std::string> words = split(*commandLine, '\0');
         if (words.size() < 4) continue;
+        if (words.size() > 4 && !words[4].empty() && words[4] != runsDir) continue; // another daemon's
         FoundLeader leader{pid, words[1], static_cast<int>(parseInteger(words[2]).value_or(0)), {}};
         for (const std::string& word : split(words[3], ','))
             if (auto uid = parseInteger(word)) leader.uids.push_back(static_cast<uid_t>(*uid));

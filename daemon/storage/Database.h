@@ -4,8 +4,10 @@
 #include "domain/NodeStore.h"
 #include "domain/RetentionStore.h"
 #include "domain/RunStore.h"
+#include "domain/ScheduleStore.h"
 #include "domain/SecretStore.h"
 #include "domain/TriggerStore.h"
+#include "domain/WebhookStore.h"
 #include "domain/WriterTurn.h"
 #include "storage/Migrator.h"
 
@@ -42,6 +44,8 @@ public:
     virtual RunStore& runs() = 0;
     virtual NodeStore& nodes() = 0;
     virtual SecretStore& secrets() = 0;
+    virtual ScheduleStore& schedules() = 0;
+    virtual WebhookStore& webhooks() = 0;
     virtual RetentionStore& retention() = 0;
     /// What every writer of the SQLite file waits for, the plugins too. Null on PostgreSQL.
     virtual WriterTurn* turn() = 0;

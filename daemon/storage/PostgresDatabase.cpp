@@ -21,6 +21,6 @@ PostgresDatabase::PostgresDatabase(const PgTarget& target, int connections, std:
                  _hot.with(deadline,
                            [&](PgConnection& connection) { connection.run(PgCommand{kPing}, deadline); });
              }),
-      _secrets(_cold), _retention(_cold) {}
+      _secrets(_cold), _schedules(_cold), _webhooks(_cold), _retention(_cold) {}
 
 } // namespace usher

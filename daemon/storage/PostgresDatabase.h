@@ -7,7 +7,9 @@
 #include "storage/SqlJobStore.h"
 #include "storage/SqlNodeStore.h"
 #include "storage/SqlRetentionStore.h"
+#include "storage/SqlScheduleStore.h"
 #include "storage/SqlSecretStore.h"
+#include "storage/SqlWebhookStore.h"
 
 namespace usher {
 
@@ -24,6 +26,8 @@ public:
     RunStore& runs() override { return _runs; }
     NodeStore& nodes() override { return _nodes; }
     SecretStore& secrets() override { return _secrets; }
+    ScheduleStore& schedules() override { return _schedules; }
+    WebhookStore& webhooks() override { return _webhooks; }
     RetentionStore& retention() override { return _retention; }
     WriterTurn* turn() override { return nullptr; }
     bool healthy(std::string& reason) const override { return _hot.healthy(reason) && _cold.healthy(reason); }
@@ -37,6 +41,8 @@ private:
     PostgresRunStore _runs;
     SqlNodeStore _nodes;
     SqlSecretStore _secrets;
+    SqlScheduleStore _schedules;
+    SqlWebhookStore _webhooks;
     SqlRetentionStore _retention;
 };
 

@@ -10,6 +10,6 @@ SqliteDatabase::SqliteDatabase(const std::string& path, int readers, std::span<c
                                      connection.statement("SELECT count(*) FROM sqlite_master").step();
                                  });
                              }),
-      _secrets(_source), _retention(_source) {}
+      _secrets(_source), _schedules(_source), _webhooks(_source), _retention(_source) {}
 
 } // namespace usher

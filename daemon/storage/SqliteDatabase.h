@@ -4,7 +4,9 @@
 #include "storage/SqlJobStore.h"
 #include "storage/SqlNodeStore.h"
 #include "storage/SqlRetentionStore.h"
+#include "storage/SqlScheduleStore.h"
 #include "storage/SqlSecretStore.h"
+#include "storage/SqlWebhookStore.h"
 #include "storage/SqliteMigrator.h"
 #include "storage/SqliteRunStore.h"
 #include "storage/SqliteTriggerStore.h"
@@ -23,6 +25,8 @@ public:
     RunStore& runs() override { return _runs; }
     NodeStore& nodes() override { return _nodes; }
     SecretStore& secrets() override { return _secrets; }
+    ScheduleStore& schedules() override { return _schedules; }
+    WebhookStore& webhooks() override { return _webhooks; }
     RetentionStore& retention() override { return _retention; }
     WriterTurn* turn() override { return &_source.turn(); }
     bool healthy(std::string& reason) const override { return _source.healthy(reason); }
@@ -35,6 +39,8 @@ private:
     SqliteRunStore _runs;
     SqlNodeStore _nodes;
     SqlSecretStore _secrets;
+    SqlScheduleStore _schedules;
+    SqlWebhookStore _webhooks;
     SqlRetentionStore _retention;
 };
 

@@ -164,7 +164,7 @@ void StoreFixture::setUp() {
         _url = shared->database.url;
         shared->database.sql->run("TRUNCATE jobs, tests, job_tests, job_revisions, job_claims, runs, "
                                   "run_tests, run_events, idempotency, "
-                                  "audit_log, nodes, job_secrets");
+                                  "audit_log, nodes, job_secrets, schedules, webhooks, webhook_outbox");
         _sql = std::make_unique<RawPostgres>(_url);
     } else {
         std::string pattern = (std::filesystem::temp_directory_path() / "usher-store.XXXXXX").string();

@@ -10,6 +10,7 @@ import os
 import pathlib
 import re
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "faults"))
@@ -112,9 +113,28 @@ def drive(daemon):
                    f"/api/tests/{test['id']}", "/api/nodes", "/api/auth/get-session", "/api/users", "/healthz", "/readyz",
                    "/metrics", "/api/openapi.json"):
         ask("GET", target, wanted=200)
+    ask("GET", "/api/plugins", wanted=200)
+    reloaded = ask("POST", "/api/plugins/reload", wanted=200).json()
+    expect(reloaded["success"] and len(reloaded["plugins"]) == 2, f"not reloaded: {reloaded}")
     ask("PATCH", f"/api/tests/{test['id']}", {"title": "renamed"}, wanted=200)
     ask("DELETE", f"/api/tests/{test['id']}", wanted=409)
     ask("POST", "/api/jobs", {"name": ""}, wanted=400)
+
+    # When it runs by itself.
+    schedule = ask("POST", f"/api/jobs/{job}/schedules", {"cron": "30 3 * * *", "timeZone": "Europe/Berlin"},
+                   wanted=201).json()["schedule"]["id"]
+    ask("PATCH", f"/api/jobs/{job}/schedules/{schedule}", {"paused": True, "onMissed": "skip"}, wanted=200)
+    ask("GET", f"/api/jobs/{job}/schedules", wanted=200)
+    ask("POST", f"/api/jobs/{job}/schedules", {"cron": "every day"}, wanted=400)
+    ask("DELETE", f"/api/jobs/{job}/schedules/{schedule}", wanted=200)
+
+    # Who is told.
+    hook = ask("POST", f"/api/jobs/{job}/webhooks", {"url": "https://1.1.1.1/hook", "events": ["run.failed"]}, wanted=201
+               ).json()["webhook"]["id"]
+    ask("PATCH", f"/api/jobs/{job}/webhooks/{hook}", {"events": ["run.lost"]}, wanted=200)
+    ask("GET", f"/api/jobs/{job}/webhooks", wanted=200)
+    ask("POST", f"/api/jobs/{job}/webhooks", {"url": "http://127.0.0.1/"}, wanted=400)
+    ask("DELETE", f"/api/jobs/{job}/webhooks/{hook}", wanted=200)
 
     # Keys, and a run.
     made = ask("POST", f"/api/jobs/{job}/api-keys", {"name": "k", "rateLimit": {"max": 2, "windowSeconds": 60}},
@@ -164,7 +184,11 @@ def main():
     options = parser.parse_args()
     for database in ["sqlite"] + (["postgres"] if "USHER_TEST_PG_URL" in os.environ else []):
         try:
-            with Daemon(pathlib.Path(options.build_dir).resolve(), database) as daemon:
+            with tempfile.NamedTemporaryFile("w") as key, Daemon(
+                    pathlib.Path(options.build_dir).resolve(), database,
+                    extra=f"[secrets]\nkey_file = {key.name}\n") as daemon:
+                key.write("c" * 64)
+                key.flush()
                 daemon.start()
                 print(f"PASS openapi {database}: {drive(daemon)}", flush=True)
         except Fail as why:

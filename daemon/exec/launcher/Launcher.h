@@ -46,6 +46,7 @@ private:
         std::string runId;
         int attempt = 0;
         std::vector<uid_t> uids;
+        UniqueFd claim;  ///< on the uids; empty for those that an earlier launcher started
         UniqueFd handle; ///< pidfd
         bool ours = true;
     };
@@ -56,10 +57,9 @@ private:
     /// False: the connection is to be closed.
     bool receive(int connection);
     Json start(const Json& request, int control);
-    pid_t spawn(const std::string& runId, int attempt, const std::vector<uid_t>& uids, int folder,
-                int control);
+    pid_t spawn(const std::string& runId, int attempt, const TakenUids& users, int folder, int control);
     void onLeaderEnd(pid_t pid);
-    void cleanUpBehind(const Leader& leader);
+    void cleanUpBehind(Leader leader);
     void reapCleaners();
     void sweepOrphans();
 
@@ -68,7 +68,7 @@ private:
     UniqueFd _listener, _runs, _null, _epoll;
     std::unique_ptr<UidPool> _uids;
     std::map<pid_t, Leader> _leaders;
-    std::map<pid_t, std::vector<uid_t>> _cleaners; ///< child processes, and the uids that are free after them
+    std::map<pid_t, Leader> _cleaners; ///< child processes, and whose uids are free after them
     bool _orphansExpected = false;
     PluginHelpers _helpers;
 };

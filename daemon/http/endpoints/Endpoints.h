@@ -7,6 +7,9 @@
 #include "app/TriggerJob.h"
 #include "domain/Executor.h"
 #include "domain/JobStore.h"
+#include "domain/ScheduleStore.h"
+#include "domain/WebhookSender.h"
+#include "domain/WebhookStore.h"
 #include "http/OpenApiDocument.h"
 #include "http/Router.h"
 #include "http/StaticAsset.h"
@@ -33,6 +36,9 @@ struct Services {
     Metrics& metrics;
     const Clock& clock;
     JobSecrets& secrets;
+    ScheduleStore& schedules;
+    WebhookStore& webhooks;
+    WebhookSender& webhookSender;
     Retention& retention;
     std::vector<std::string> testTypes; ///< the interpreters that are configured
 };
@@ -43,6 +49,8 @@ void addTriggerGuideRoutes(Router& router, Services& services);
 void addJobRoutes(Router& router, Services& services);
 void addTestRoutes(Router& router, Services& services);
 void addSecretRoutes(Router& router, Services& services);
+void addScheduleRoutes(Router& router, Services& services);
+void addWebhookRoutes(Router& router, Services& services);
 void addRunRoutes(Router& router, Services& services);
 void addPruneRoute(Router& router, Services& services);
 void addRunLogRoutes(Router& router, Services& services);

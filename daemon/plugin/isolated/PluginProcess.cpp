@@ -185,7 +185,7 @@ bool PluginProcess::exchange(Channel& channel, int timeoutMs) {
 }
 
 void PluginProcess::lost() {
-    std::unordered_map<usher_call, bool> open;
+    std::unordered_map<usher_call, Open> open;
     pid_t pid;
     bool expected;
     {
@@ -201,7 +201,7 @@ void PluginProcess::lost() {
         _instance.side().say(USHER_LOG_ERROR, "its process ended unexpectedly; " +
                                                   std::to_string(open.size()) +
                                                   " calls in flight are refused");
-    for (const auto& [call, route] : open) failCall(call, route, "its process ended");
+    for (const auto& [call, one] : open) failCall(call, one.route, "its process ended");
     _plugin.starter().end(pid);
     Lock lock(_mutex);
     _channel.reset();

@@ -24,9 +24,9 @@ class PluginInstance;
 /// and settlements are PluginInstance's, in one place for both kinds.
 ///
 /// `_thread` owns the connection: it starts the helper, reads it, and when it is lost answers the calls in
-/// flight (ERROR: 503) and starts the next one, at RestartPace. A helper that misses three deadlines in a row
-/// is killed; that is a loss like any other. create() and start() wait for the first helper; a later one is
-/// loaded and started by `_thread` alone.
+/// flight (ERROR: 503) and starts the next one, at RestartPace. A helper that misses three deadlines in a
+/// row, and answers nothing that was asked later, is killed; that is a loss like any other. create() and
+/// start() wait for the first helper; a later one is loaded and started by `_thread` alone.
 class PluginProcess {
 public:
     PluginProcess(PluginInstance& instance, const usher_host* host, const IsolatedPlugin& plugin);
@@ -48,6 +48,10 @@ public:
 
 private:
     enum class State { down, loading, loaded, starting, running, stopping };
+    struct Open {
+        std::uint64_t number; ///< questions count up
+        bool route;
+    };
 
     void serve();
     void launch();
@@ -56,6 +60,7 @@ private:
     void onLoaded(FrameReader& frame);
     void onVerdict(FrameReader& frame);
     void onResponse(FrameReader& frame);
+    void noteAnswered(usher_call call);
     void onSecret(FrameReader& frame);
     void onTurn(FrameReader& frame);
     void lost();
@@ -84,8 +89,9 @@ private:
     bool _everRan GUARDED_BY(_mutex) = false;
     bool _ending GUARDED_BY(_mutex) = false;
     pid_t _pid GUARDED_BY(_mutex) = -1;
-    std::unordered_map<usher_call, bool> _open GUARDED_BY(_mutex); ///< in flight; true: a route's
-    int _missed GUARDED_BY(_mutex) = 0;                            ///< deadlines in a row
+    std::unordered_map<usher_call, Open> _open GUARDED_BY(_mutex);                 ///< in flight
+    std::uint64_t _asked GUARDED_BY(_mutex) = 0, _answered GUARDED_BY(_mutex) = 0; ///< numbers of questions
+    int _missed GUARDED_BY(_mutex) = 0;                                            ///< deadlines in a row
     std::uint64_t _healthAsked GUARDED_BY(_mutex) = 0, _healthTold GUARDED_BY(_mutex) = 0;
     std::string _healthReason GUARDED_BY(_mutex);
     RestartPace _pace GUARDED_BY(_mutex);

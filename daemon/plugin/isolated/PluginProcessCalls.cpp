@@ -73,7 +73,7 @@ void PluginProcess::sendCall(usher_call call, bool route, std::string frame) {
     {
         Lock lock(_mutex);
         if (_state == State::running)
-            _open.emplace(call, route);
+            _open.emplace(call, Open{++_asked, route});
         else
             frame.clear();
     }
@@ -118,7 +118,12 @@ void PluginProcess::cancel(usher_call call) {
     bool tooMany = false;
     {
         Lock lock(_mutex);
-        if (_open.erase(call) > 0) tooMany = ++_missed == kMissedInARow;
+        auto found = _open.find(call);
+        if (found == _open.end()) return;
+        // Whoever answers what was asked later is alive: a plugin may well hang for some calls alone.
+        _missed = _answered > found->second.number ? 0 : _missed + 1;
+        tooMany = _missed == kMissedInARow;
+        _open.erase(found);
     }
     if (tooMany) killHelper("missed three deadlines in a row; its process is ended");
 }
@@ -244,9 +249,7 @@ void PluginProcess::onVerdict(FrameReader& frame) {
         verdict.message.empty() ? verdict.title : verdict.title + "\n" + verdict.message;
     const usher_verdict c = verdictToC(verdict, message, headers);
     if (_host->complete(_host, call, &c) == USHER_OK) {
-        Lock lock(_mutex);
-        _open.erase(call);
-        _missed = 0;
+        noteAnswered(call);
     } else if (verdict.decision == Decision::allow) {
         // The plugin was told that it counted: it is told now that it did not.
         send(FrameWriter(FrameType::settled).number(call).number(USHER_ABANDONED).text({}).take());
@@ -263,10 +266,16 @@ void PluginProcess::onResponse(FrameReader& frame) {
     c.status = response.status;
     c.content_type = toC(response.contentType), c.body = toC(response.body);
     c.headers = headers.data(), c.header_count = headers.size();
-    if (_instance.respond(call, c) != USHER_OK) return;
+    if (_instance.respond(call, c) == USHER_OK) noteAnswered(call);
+}
+
+void PluginProcess::noteAnswered(usher_call call) {
     Lock lock(_mutex);
-    _open.erase(call);
+    auto found = _open.find(call);
+    if (found == _open.end()) return;
+    _answered = std::max(_answered, found->second.number);
     _missed = 0;
+    _open.erase(found);
 }
 
 void PluginProcess::onSecret(FrameReader& frame) {

@@ -8,6 +8,9 @@ std::span<const Migration> postgresMigrations() {
         {2, "node lease", kNodeLeasePostgres, true},
         {3, "run retries", kRunRetriesPostgres, true},
         {4, "job secrets", kJobSecretsPostgres},
+        {5, "schedules", kSchedulesPostgres, true},
+        {6, "audit by action", kAuditAction, true},
+        {7, "webhooks", kWebhooksPostgres, true},
     };
     return steps;
 }
@@ -18,6 +21,9 @@ std::span<const Migration> sqliteMigrations() {
         {2, "node lease", kNodeLeaseSqlite, true},
         {3, "run retries", kRunRetriesSqlite, true},
         {4, "job secrets", kJobSecretsSqlite},
+        {5, "schedules", kSchedulesSqlite, true},
+        {6, "audit by action", kAuditAction, true},
+        {7, "webhooks", kWebhooksSqlite, true},
     };
     return steps;
 }

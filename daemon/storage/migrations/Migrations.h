@@ -21,5 +21,10 @@ extern const char* const kRunRetriesPostgres;
 extern const char* const kRunRetriesSqlite;
 extern const char* const kJobSecretsPostgres;
 extern const char* const kJobSecretsSqlite;
+extern const char* const kSchedulesPostgres;
+extern const char* const kSchedulesSqlite;
+extern const char* const kAuditAction;
+extern const char* const kWebhooksPostgres;
+extern const char* const kWebhooksSqlite;
 
 } // namespace usher

@@ -30,6 +30,7 @@ class RunTestsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aRunWithoutTestsIsAnError);
     CPPUNIT_TEST(theListenerHearsEveryStep);
     CPPUNIT_TEST(execRunsOnlyWhatIsOnTheList);
+    CPPUNIT_TEST(aKeptBoxShowsNothingOfTheLastRun);
     CPPUNIT_TEST(nothingOfTheWorkFolderStays);
     CPPUNIT_TEST_SUITE_END();
 
@@ -240,6 +241,26 @@ class RunTestsTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(std::string("a b\n"), host.log(job.runId, 0));
         CPPUNIT_ASSERT_EQUAL(std::string("exec: /bin/sh is not on the list [exec] exec_allow"),
                              outcome.tests.at(1).errorDetails);
+    }
+    void aKeptBoxShowsNothingOfTheLastRun() {
+        if (!isRoot()) return;
+        Host host("uid_range = 59600-59600\n");
+        const std::string script = "stat -c %i . $TMPDIR/. $USHER_ARTIFACTS $USHER_RESULTS; "
+                                   "ls -A | grep -v test-0.sh; ls -A $TMPDIR $USHER_ARTIFACTS | grep -v :; "
+                                   "mkdir -p a/b $TMPDIR/c; touch a/b/x $TMPDIR/c/y; chmod 0 a/b; exit 0";
+        std::set<std::string> seen;
+        for (int i = 0; i < 3; ++i) {
+            ClaimedRun job = host.job({script});
+            CPPUNIT_ASSERT(host.run(job).status == RunStatus::passed);
+            CPPUNIT_ASSERT(
+                eventually([&] { return ::access((host.root + "/runs/spare-59600").c_str(), F_OK) == 0; }));
+            CPPUNIT_ASSERT(::access((host.attemptPath(job) + "/box").c_str(), F_OK) != 0);
+            std::string log = host.log(job.runId);
+            seen.insert(log);
+        }
+        // The same four folders each time, and nothing in them.
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, seen.size());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{4}, split(trim(*seen.begin()), '\n').size());
     }
     void nothingOfTheWorkFolderStays() {
         Host host;
