@@ -1,5 +1,6 @@
 #include "DatabaseCommands.h"
 
+#include "HelperWiring.h"
 #include "Logging.h"
 #include "PluginWiring.h"
 #include "SetupTokenCommand.h"
@@ -8,6 +9,7 @@
 #include "exec/Privileges.h"
 #include "observe/AuditLog.h"
 #include "plugin/PluginHost.h"
+#include "plugin/isolated/SpawnedHelpers.h"
 #include "storage/Database.h"
 
 #include <unistd.h>
@@ -36,7 +38,8 @@ int migrate(const Config& config) {
     std::cout << "daemon: up to date" << std::endl;
     SystemClock clock;
     AuditLog audit(database->nodes(), clock, Poco::Logger::get("audit"));
-    PluginServices services(audit, database->turn());
+    SpawnedHelpers helpers(helperProgram(config.leader));
+    PluginServices services(audit, database->turn(), &helpers);
     PluginHost plugins(services);
     for (const PluginSection& section : config.plugins) plugins.add(settingsOf(config, section, password));
     plugins.start();

@@ -15,6 +15,7 @@ Json chainsOf(const std::string& plugin, const Config& config) {
     for (const auto& [name, chain] : chains)
         if (std::find(chain->plugins.begin(), chain->plugins.end(), plugin) != chain->plugins.end())
             names.push_back(name);
+    if (config.shadow == plugin) names.push_back("shadow");
     return names;
 }
 
@@ -29,6 +30,7 @@ Json toJson(const PluginStatus& status, const Config& config) {
             {"breaker", counters.breakerOpen ? "open" : "closed"},
             {"inFlight", counters.inFlight},
             {"changedOnDisk", status.differsFromDisk},
+            {"isolation", status.isolated ? "process" : "inproc"},
             {"chains", chainsOf(status.name, config)},
             {"counters",
              {{"checks", counters.checks},

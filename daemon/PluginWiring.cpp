@@ -1,6 +1,8 @@
 #include "PluginWiring.h"
 
+#include "HelperWiring.h"
 #include "base/Text.h"
+#include "plugin/isolated/SpawnedHelpers.h"
 
 #include <Poco/Logger.h>
 
@@ -34,6 +36,10 @@ PluginSettings settingsOf(const Config& config, const PluginSection& section, co
     settings.config = section.keys;
     settings.deadline = section.deadline;
     settings.stateDir = config.stateDir;
+    settings.isolated = section.isolated;
+    settings.network = section.network;
+    // A database in a file of the daemon's can be opened by the daemon's user alone.
+    settings.ownUser = !(section.sharedDatabase && config.databaseUrl.starts_with("sqlite:"));
     if (section.sharedDatabase) {
         settings.databaseUrl = config.databaseUrl;
         settings.databasePassword = password;
@@ -45,15 +51,21 @@ namespace {
 
 class SilentServices final : public HostServices {
 public:
+    explicit SilentServices(HelperStarter& helpers) : _helpers(helpers) {}
+    HelperStarter* helpers() override { return &_helpers; }
     void log(int, const std::string&, const std::string&, const std::string&, const Fields&) override {}
     bool audit(const std::string&, AuditRecord) override { return true; }
     WriterTurn* writerTurn() override { return nullptr; }
+
+private:
+    HelperStarter& _helpers;
 };
 
 } // namespace
 
 std::vector<std::string> problemsOfPlugins(const Config& config) {
-    SilentServices services;
+    SpawnedHelpers helpers(helperProgram(config.leader));
+    SilentServices services(helpers);
     PluginHost host(services);
     std::vector<std::string> problems;
     for (const PluginSection& section : config.plugins) {
@@ -67,10 +79,19 @@ std::vector<std::string> problemsOfPlugins(const Config& config) {
     return problems;
 }
 
-AuthChain makeChain(const std::string& name, const ChainConfig& config, const PluginHost& plugins) {
+std::unique_ptr<Shadow> makeShadow(const Config& config, const PluginHost& plugins) {
+    Authenticator* plugin = config.shadow.empty() ? nullptr : plugins.find(config.shadow);
+    if (!plugin) return nullptr;
+    Poco::Logger& logger = Poco::Logger::get("shadow");
+    return std::make_unique<Shadow>(*plugin, [&logger](const std::string& line) { logger.warning(line); });
+}
+
+AuthChain makeChain(const std::string& name, const ChainConfig& config, const PluginHost& plugins,
+                    Shadow* shadow) {
     std::vector<Authenticator*> members;
     for (const std::string& plugin : config.plugins) members.push_back(plugins.find(plugin));
-    return AuthChain(name, config.all ? AuthChain::Mode::all : AuthChain::Mode::first, std::move(members));
+    return AuthChain(name, config.all ? AuthChain::Mode::all : AuthChain::Mode::first, std::move(members),
+                     shadow);
 }
 
 void addPluginRoutes(Router& router, const PluginHost& plugins) {
@@ -126,7 +147,8 @@ void addHealthParts(Health& health, NodeStore& nodes, const Clock& clock, const 
         for (const PluginStatus& status : plugins.status()) {
             if (!status.healthy) problems += status.name + ": " + status.reason + "; ";
             if (status.differsFromDisk)
-                problems += status.name + ": another version is on disk, restart to load it; ";
+                problems += status.name + ": another version is on disk, " +
+                            (status.isolated ? "reload" : "restart") + " to load it; ";
         }
         return problems;
     });
@@ -134,8 +156,8 @@ void addHealthParts(Health& health, NodeStore& nodes, const Clock& clock, const 
                [&executor]() -> std::string { return executor.sandbox().empty() ? "no launcher" : ""; });
 }
 
-std::vector<Metrics::Sample> samplesOf(const PluginHost& plugins, const Health& health,
-                                       const AuditLog& audit) {
+std::vector<Metrics::Sample> samplesOf(const PluginHost& plugins, const Health& health, const AuditLog& audit,
+                                       const Shadow* shadow) {
     std::vector<Metrics::Sample> samples;
     for (const Health::Part& part : health.parts())
         samples.push_back(
@@ -154,6 +176,26 @@ std::vector<Metrics::Sample> samplesOf(const PluginHost& plugins, const Health& 
             static_cast<double>(counters.inFlight));
         add("usher_plugin_breaker_open", "1 while calls are refused without asking",
             counters.breakerOpen ? 1 : 0);
+        add("usher_plugin_healthy", "1 while the plugin says that it is able to answer",
+            status.healthy ? 1 : 0);
+        add("usher_plugin_changed_on_disk", "1 while another version of its file is installed than runs",
+            status.differsFromDisk ? 1 : 0);
+        for (const PluginMetric& metric : status.metrics) {
+            std::map<std::string, std::string> labels = name;
+            for (const auto& [label, value] : metric.labels) labels[label] = value;
+            samples.push_back(
+                {"usher_plugin_own_" + metric.name, "A number of the plugin's own", labels, metric.value});
+        }
+    }
+    if (shadow) {
+        const std::map<std::string, std::string> name = {{"plugin", shadow->name()}};
+        auto add = [&](const char* metric, const char* help, std::uint64_t value) {
+            samples.push_back({metric, help, name, static_cast<double>(value)});
+        };
+        add("usher_shadow_asked", "Questions that the shadow plugin was asked", shadow->asked());
+        add("usher_shadow_differences", "Questions that it would have decided otherwise",
+            shadow->differences());
+        add("usher_shadow_errors", "Questions that it could not judge", shadow->errors());
     }
     samples.push_back({"usher_audit_dropped",
                        "Audit records that did not fit the queue",

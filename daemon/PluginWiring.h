@@ -1,6 +1,7 @@
 #pragma once
 
 #include "app/AuthChain.h"
+#include "app/Shadow.h"
 #include "config/Config.h"
 #include "domain/Executor.h"
 #include "domain/NodeStore.h"
@@ -22,23 +23,29 @@ namespace usher {
 /// What plugins may ask of the daemon: log, audit queue, the SQLite writer's turn. [any-thread]
 class PluginServices final : public HostServices {
 public:
-    PluginServices(AuditLog& audit, WriterTurn* turn) : _audit(audit), _turn(turn) {}
+    PluginServices(AuditLog& audit, WriterTurn* turn, HelperStarter* helpers)
+        : _audit(audit), _turn(turn), _helpers(helpers) {}
 
     void log(int severity, const std::string& plugin, const std::string& requestId, const std::string& text,
              const Fields& fields) override;
     bool audit(const std::string&, AuditRecord record) override { return _audit.record(std::move(record)); }
     WriterTurn* writerTurn() override { return _turn; }
+    HelperStarter* helpers() override { return _helpers; }
 
 private:
     AuditLog& _audit;
     WriterTurn* _turn;
+    HelperStarter* _helpers;
 };
 
 PluginSettings settingsOf(const Config& config, const PluginSection& section, const std::string& password);
 /// For --check-config: what the plugins themselves find wrong with their sections. Loads the files, starts
 /// nothing.
 std::vector<std::string> problemsOfPlugins(const Config& config);
-AuthChain makeChain(const std::string& name, const ChainConfig& config, const PluginHost& plugins);
+/// [auth] shadow; null: there is none.
+std::unique_ptr<Shadow> makeShadow(const Config& config, const PluginHost& plugins);
+AuthChain makeChain(const std::string& name, const ChainConfig& config, const PluginHost& plugins,
+                    Shadow* shadow);
 /// The endpoints that plugins serve become routes like any other: the chain of their action is asked first.
 void addPluginRoutes(Router& router, const PluginHost& plugins);
 /// Adds what the plugins say of their routes.
@@ -47,7 +54,7 @@ void describePlugins(OpenApiDocument& document, const PluginHost& plugins);
 void addHealthParts(Health& health, NodeStore& nodes, const Clock& clock, const PluginHost& plugins,
                     const Executor& executor);
 /// What /metrics asks for when somebody looks.
-std::vector<Metrics::Sample> samplesOf(const PluginHost& plugins, const Health& health,
-                                       const AuditLog& audit);
+std::vector<Metrics::Sample> samplesOf(const PluginHost& plugins, const Health& health, const AuditLog& audit,
+                                       const Shadow* shadow);
 
 } // namespace usher

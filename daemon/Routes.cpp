@@ -30,6 +30,7 @@ void addRoutes(Router& router, Services& services, ExplainChains chains, const P
     addPluginRoutes(router, plugins);
     describePlugins(description, plugins);
     addOpenApiRoute(router, description);
+    addConsoleRoutes(router, consoleAssets());
     for (const std::string& line : description.differencesTo(router.listRoutes()))
         Poco::Logger::get("http").warning("openapi.json: " + line);
 }

@@ -1,8 +1,9 @@
-// The composition root: the only file that names every concrete class. Parts are made in order and go in
-// reverse.
+// The composition root, with the files beside it: the only place that names every concrete class. Parts are
+// made in order and go in reverse.
 #include "Arguments.h"
 #include "ClusterWiring.h"
 #include "DatabaseCommands.h"
+#include "HelperWiring.h"
 #include "Logging.h"
 #include "PluginWiring.h"
 #include "Routes.h"
@@ -21,6 +22,7 @@
 #include "http/WebhookPost.h"
 #include "http/endpoints/Endpoints.h"
 #include "observe/Pulse.h"
+#include "plugin/PluginHost.h"
 #include "storage/Database.h"
 
 #include <Poco/Logger.h>
@@ -53,6 +55,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
     const std::string secretsKey =
         config.secretsKeyFile.empty() ? std::string() : readSecretsKey(config.secretsKeyFile);
     if (!config.launcherIsSocket) exec.launcher = startLauncher(exec);
+    const std::unique_ptr<HelperStarter> helpers = makeHelperStarter(exec);
     dropPrivileges(config.stateDir);
     prctl(PR_SET_DUMPABLE, 0); // secrets never reach a core
 
@@ -66,13 +69,14 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
     applyMigrations(database->migrator(), logger);
     AuditLog audit(database->nodes(), clock, Poco::Logger::get("audit"),
                    std::chrono::hours(24) * config.auditKeepDays);
-    PluginServices pluginServices(audit, database->turn());
+    PluginServices pluginServices(audit, database->turn(), helpers.get());
     PluginHost plugins(pluginServices);
     for (const PluginSection& section : config.plugins) plugins.add(settingsOf(config, section, password));
     plugins.start();
-    AuthChain trigger = makeChain("trigger", config.trigger, plugins);
-    AuthChain runs = makeChain("run", config.run, plugins);
-    AuthChain manage = makeChain("manage", config.manage, plugins);
+    const std::unique_ptr<Shadow> shadow = makeShadow(config, plugins);
+    AuthChain trigger = makeChain("trigger", config.trigger, plugins, shadow.get());
+    AuthChain runs = makeChain("run", config.run, plugins, shadow.get());
+    AuthChain manage = makeChain("manage", config.manage, plugins, shadow.get());
 
     JobSecrets secrets(secretsKey, database->secrets(), clock);
     exec.secretsOf = [&secrets](const std::string& jobId) { return secrets.open(jobId); };
@@ -105,7 +109,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
     Health health;
     addHealthParts(health, database->nodes(), clock, plugins, executor);
     Metrics metrics;
-    metrics.addSource([&] { return samplesOf(plugins, health, audit); });
+    metrics.addSource([&] { return samplesOf(plugins, health, audit, shadow.get()); });
 
     GuessThrottle throttle(config.throttleExempt);
     Gate gate({config.trustedProxies, config.publicUrl, config.port}, trigger, runs, manage, throttle, timers,

@@ -1,5 +1,7 @@
 #include "app/AuthChain.h"
 
+#include "app/Shadow.h"
+
 namespace usher {
 
 /// One request on its way through the chain. Shared because the next step runs wherever the last verdict
@@ -42,13 +44,20 @@ Verdict nobodyAllowed(std::optional<Verdict> abstention) {
 
 } // namespace
 
-AuthChain::AuthChain(std::string name, Mode mode, std::vector<Authenticator*> members)
-    : _name(std::move(name)), _mode(mode), _members(std::move(members)) {}
+AuthChain::AuthChain(std::string name, Mode mode, std::vector<Authenticator*> members, Shadow* shadow)
+    : _name(std::move(name)), _mode(mode), _members(std::move(members)), _shadow(shadow) {}
 
 void AuthChain::check(std::shared_ptr<const AuthRequest> request, Done done) {
     auto walk = std::make_shared<Walk>();
-    walk->request = std::move(request);
+    walk->request = request;
     walk->done = std::move(done);
+    if (_shadow)
+        walk->done = [shadow = _shadow, chain = _name, request,
+                      answered = std::move(walk->done)](Answer answer) {
+            const Verdict live = answer.verdict;
+            answered(std::move(answer));
+            shadow->ask(chain, request, live);
+        };
     ask(std::move(walk));
 }
 

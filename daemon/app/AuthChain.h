@@ -8,6 +8,8 @@
 
 namespace usher {
 
+class Shadow;
+
 /// Several authenticators asked in order, as one. Mode first: the first that does not abstain decides. Mode
 /// all: every one must allow. Nobody is asked after a DENY or an ERROR, and when all abstain the request is
 /// refused in the words of the first who gave any. There is no way to be let in but by an ALLOW. Borrows its
@@ -16,7 +18,8 @@ class AuthChain final : public Authenticator {
 public:
     enum class Mode { first, all };
 
-    AuthChain(std::string name, Mode mode, std::vector<Authenticator*> members);
+    /// `shadow` is told each answer; null: nobody is.
+    AuthChain(std::string name, Mode mode, std::vector<Authenticator*> members, Shadow* shadow = nullptr);
 
     /// What one member said, or that nobody asked it.
     struct Step {
@@ -48,6 +51,7 @@ private:
     std::string _name;
     Mode _mode;
     std::vector<Authenticator*> _members;
+    Shadow* _shadow;
 };
 
 } // namespace usher

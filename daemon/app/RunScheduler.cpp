@@ -177,6 +177,16 @@ void RunScheduler::recover() {
     }
 }
 
+/// Its end waits in the same queue, and has all of its tests.
+bool RunScheduler::isFinished(const std::deque<Report>& reports, const ClaimedRun& run) {
+    constexpr std::size_t kFar = 64; // looking further costs more than it may spare
+    for (std::size_t i = 0; i < std::min(reports.size(), kFar); ++i)
+        if (const auto* finished = std::get_if<Finished>(&reports[i]);
+            finished && finished->run.runId == run.runId && finished->run.attempt == run.attempt)
+            return true;
+    return false;
+}
+
 void RunScheduler::store(std::deque<Report>& reports) {
     while (!reports.empty()) {
         Report& front = reports.front();
@@ -191,7 +201,8 @@ void RunScheduler::store(std::deque<Report>& reports) {
             _store.recordStarted(started->run, started->sandbox, started->at);
         } else if (auto* changed = std::get_if<TestChanged>(&front)) {
             // With one test, its end is stored with the run's a moment later.
-            if (changed->run.tests.size() > 1 || changed->test.status == TestStatus::running)
+            if ((changed->run.tests.size() > 1 || changed->test.status == TestStatus::running) &&
+                !isFinished(reports, changed->run))
                 _store.recordTest(changed->run, changed->test);
         } else if (auto* vanished = std::get_if<Vanished>(&front)) {
             RunStatus status = _store.giveUp(vanished->run, vanished->why, _clock.now());

@@ -83,6 +83,7 @@ private:
     void run();
     void recover();
     void store(std::deque<Report>& reports);
+    static bool isFinished(const std::deque<Report>& reports, const ClaimedRun& run);
     void storeFinished(std::deque<Report>& reports);
     /// True: the attempt failed, and the run is queued for another one.
     bool tryRetry(const Finished& finished);

@@ -59,6 +59,7 @@ void TriggerJob::judgeVerdict(std::shared_ptr<TriggerFlights::Flight> flight, An
     pending->done = [this, flight](const TriggerAnswer& answer) { _flights.land(*flight, answer); };
     pending->jobId = request.jobId;
     pending->principal = std::move(verdict.principal);
+    if (pending->principal.id.starts_with("user:")) pending->kind = "manual"; // a person, not a pipeline
     pending->settlements = std::move(answer.settlements);
     pending->deadline = request.question->deadline;
     if (key)

@@ -60,6 +60,16 @@ std::size_t sequence(std::string_view text) {
     return 0;
 }
 
+/// Valid UTF-8 of one character that makes a line look like something else: C1 controls (U+0080 to U+009F,
+/// escapes to some terminals), line and paragraph separators, marks that turn the direction of writing.
+bool disguises(std::string_view character) {
+    auto byte = [&](std::size_t i) { return static_cast<unsigned char>(character[i]); };
+    if (character.size() == 2) return byte(0) == 0xC2 && byte(1) < 0xA0;
+    if (character.size() != 3 || byte(0) != 0xE2) return false;
+    if (byte(1) == 0x80) return byte(2) == 0x8E || byte(2) == 0x8F || (byte(2) >= 0xA8 && byte(2) <= 0xAE);
+    return byte(1) == 0x81 && byte(2) >= 0xA6 && byte(2) <= 0xA9;
+}
+
 } // namespace
 
 std::optional<std::int64_t> parseInteger(std::string_view text) {
@@ -123,9 +133,7 @@ std::string oneLine(std::string_view text, std::size_t limit) {
     while (!text.empty() && out.size() < limit) {
         std::size_t length = sequence(text);
         auto c = static_cast<unsigned char>(text[0]);
-        // C1 controls (U+0080 to U+009F) are escapes to some terminals.
-        bool c1 = length == 2 && c == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0;
-        if (length == 0 || c < 0x20 || c == 0x7F || c1) {
+        if (length == 0 || c < 0x20 || c == 0x7F || disguises(text.substr(0, length))) {
             std::size_t take = length == 0 ? 1 : length;
             for (std::size_t i = 0; i < take; ++i) {
                 auto b = static_cast<unsigned char>(text[i]);

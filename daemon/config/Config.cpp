@@ -168,7 +168,7 @@ PluginSection& sectionOf(Config& config, const std::string& name) {
     return config.plugins.back();
 }
 
-/// Keys of [plugins.NAME]: four are the host's own, the rest is the plugin's business.
+/// Keys of [plugins.NAME]: five are the host's own, the rest is the plugin's business.
 void readPluginKey(Config& config, const IniEntry& entry, Reader& reader) {
     std::string name = entry.section.substr(8);
     if (!isName(name)) return reader.problem(entry, "a plugin's name is [a-z0-9-]{1,63}");
@@ -178,9 +178,12 @@ void readPluginKey(Config& config, const IniEntry& entry, Reader& reader) {
             return reader.problem(entry, "must be an absolute path");
         section.path = entry.value;
     } else if (entry.key == "isolation") {
-        if (entry.value != "inproc")
-            reader.problem(entry, "must be inproc; isolation in a process of its own comes later");
-        section.isolation = entry.value;
+        if (entry.value != "inproc" && entry.value != "process")
+            return reader.problem(entry, "must be inproc or process");
+        section.isolated = entry.value == "process";
+    } else if (entry.key == "network") {
+        if (entry.value != "yes" && entry.value != "no") return reader.problem(entry, "must be yes or no");
+        section.network = entry.value == "yes";
     } else if (entry.key == "deadline_ms") {
         auto number = parseInteger(entry.value);
         if (!number || *number < 10 || *number > 1800)
@@ -279,7 +282,7 @@ ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults,
     reader.cidrs("auth", "throttle_exempt", config.throttleExempt);
     reader.path("exec", "launcher", config.launcher);
     reader.path("exec", "leader", config.leader);
-    reader.choice("exec", "sandbox", config.sandbox, {"none", "basic"});
+    reader.choice("exec", "sandbox", config.sandbox, {"none", "basic", "strict"});
     reader.integer("exec", "capacity", config.capacity, 0, 10'000);
     reader.integer("queue", "limit", config.queueLimit, 1, 100'000'000);
     reader.integer("audit", "keep_days", config.auditKeepDays, 0, 36'500);
@@ -298,6 +301,10 @@ ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults,
             return std::string("must be the address of this node: others are told it");
         config.clusterAddress = value;
         return std::string();
+    });
+    reader.on("auth", "shadow", [&](const std::string& value) {
+        config.shadow = value;
+        return isName(value) ? std::string() : std::string("must be a plugin's name, [a-z0-9-]{1,63}");
     });
     reader.path("cluster", "secret_file", config.clusterSecretFile);
     reader.integer("retention", "keep_days", config.keepDays, 0, 36'500);
@@ -343,6 +350,10 @@ ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults,
             sectionOf(config, name);
             order.push_back(name);
         }
+    if (!config.shadow.empty() && isName(config.shadow)) {
+        sectionOf(config, config.shadow);
+        order.push_back(config.shadow);
+    }
     // Started in this order: who guards the management first, for the tables of the others may refer to its
     // users.
     auto rank = [&](const PluginSection& s) {

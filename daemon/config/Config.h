@@ -14,7 +14,8 @@ namespace usher {
 struct PluginSection {
     std::string name;
     std::string path; ///< default: DIR/NAME.so
-    std::string isolation = "inproc";
+    bool isolated = false; ///< isolation = process
+    bool network = true;   ///< isolated: may it use the network?
     std::chrono::milliseconds deadline{1500};
     bool sharedDatabase = true;
     Fields keys; ///< the plugin's own
@@ -46,6 +47,7 @@ struct Config {
     ChainConfig trigger{{"api-key"}, false};
     ChainConfig run{{"api-key", "session"}, false};
     ChainConfig manage{{"session"}, false};
+    std::string shadow; ///< a plugin that is asked beside the chains and never decides; empty: none
     std::vector<Cidr> throttleExempt;
 
     std::string launcher; ///< a program, or the socket of a launcher that runs as a service

@@ -20,15 +20,11 @@ std::string timeGiven(const std::string& option, const std::string& text) {
 }
 
 int audit(Context& context) {
-    std::string path = "/api/audit", separator = "?";
-    auto add = [&](const std::string& name, const std::string& value) {
-        path += separator + name + "=" + percentEncode(value);
-        separator = "&";
-    };
+    std::string path = "/api/audit";
     for (const char* option : {"since", "until"})
-        if (auto text = context.find(option)) add(option, timeGiven(option, *text));
+        if (auto text = context.find(option)) path = withQuery(path, option, timeGiven(option, *text));
     for (const char* option : {"actor", "action"})
-        if (auto text = context.find(option)) add(option, *text);
+        if (auto text = context.find(option)) path = withQuery(path, option, *text);
     const auto limit = static_cast<std::size_t>(context.integer("limit", 1, 100'000).value_or(50));
     context.client();
     Json records = context.allPages(path, "audit", limit);

@@ -271,4 +271,9 @@ Answer Client::send(const std::string& method, const std::string& path, const st
     }
 }
 
+std::string withQuery(const std::string& target, std::string_view name, std::string_view value) {
+    const char* separator = target.find('?') == std::string::npos ? "?" : "&";
+    return target + separator + std::string(name) + "=" + percentEncode(value);
+}
+
 } // namespace usher::ctl

@@ -99,4 +99,7 @@ private:
     std::string _bearer;
 };
 
+/// `target` with one more field in its query; the value is percent-encoded here.
+std::string withQuery(const std::string& target, std::string_view name, std::string_view value);
+
 } // namespace usher::ctl

@@ -105,9 +105,9 @@ Json Context::allPages(const std::string& path, const std::string& member, std::
     std::string cursor;
     // Bounded: a server that always names a next page must not hold us for ever.
     for (int page = 0; page < 1000 && all.size() < limit; ++page) {
-        std::string target = path + (path.find('?') == std::string::npos ? "?" : "&") +
-                             "limit=" + std::to_string(std::min<std::size_t>(200, limit - all.size()));
-        if (!cursor.empty()) target += "&cursor=" + percentEncode(cursor);
+        std::string target =
+            withQuery(path, "limit", std::to_string(std::min<std::size_t>(200, limit - all.size())));
+        if (!cursor.empty()) target = withQuery(target, "cursor", cursor);
         Json answer = _client.get(target);
         for (const Json& item : memberOf(answer, member.c_str())) all.push_back(item);
         cursor = textOf(answer, "nextCursor");

@@ -1,4 +1,4 @@
-// job create, list, show, set-tests, pause, resume, delete.
+// job create, update, list, show, set-tests, pause, resume, delete.
 #include "base/Text.h"
 #include "ctl/Amounts.h"
 #include "ctl/Commands.h"
@@ -33,6 +33,9 @@ std::string describeJob(const Json& job) {
     line("timeout", std::to_string(numberOf(job, "timeoutSeconds")) + " s");
     line("at once", std::to_string(numberOf(job, "maxConcurrency")));
     line("queue limit", std::to_string(numberOf(job, "queueLimit")));
+    if (numberOf(job, "parallelism") > 1)
+        line("parallelism", std::to_string(numberOf(job, "parallelism")) + " tests of a run at once");
+    line("network", harmless(textOf(job, "network")));
     for (const Json& parameter : memberOf(job, "parameters")) {
         std::string value = harmless(textOf(parameter, "name"));
         if (memberOf(parameter, "default").is_string())
@@ -55,19 +58,41 @@ const Json& jobIn(const Json& answer) {
     return memberOf(answer, "job").is_object() ? memberOf(answer, "job") : answer;
 }
 
-int create(Context& context) {
-    Json body{{"name", context.argument(0)}};
+/// What the flags say, for create and update.
+Json settingsFrom(Context& context) {
+    Json body = Json::object();
     if (auto text = context.find("description")) body["description"] = *text;
     if (auto seconds = context.integer("timeout", 1, 7 * 86'400)) body["timeoutSeconds"] = *seconds;
     if (auto runs = context.integer("max-concurrency", 1, 1'000'000)) body["maxConcurrency"] = *runs;
     if (auto runs = context.integer("queue-limit", 1, 1'000'000'000)) body["queueLimit"] = *runs;
+    if (auto tests = context.integer("parallelism", 1, 64)) body["parallelism"] = *tests;
+    if (auto network = context.find("network")) {
+        if (*network != "none" && *network != "full")
+            throw UsageError("--network is none or full, not " + oneLine(*network, 40));
+        body["network"] = *network;
+    }
     for (const std::string& parameter : context.all("param"))
         body["parameters"].push_back(parameterFrom(parameter));
+    return body;
+}
+
+int create(Context& context) {
+    Json body = settingsFrom(context);
+    body["name"] = context.argument(0);
     Json answer = context.client().send("POST", "/api/jobs", body).body;
     std::string name = harmless(textOf(jobIn(answer), "name"));
     return context.print(answer, "Job " + name + " is made: " + harmless(textOf(jobIn(answer), "id")) +
                                      "\nNext: usherctl test create …, then usherctl job set-tests '" + name +
                                      "' TEST…\n");
+}
+
+int update(Context& context) {
+    Json body = settingsFrom(context);
+    if (auto name = context.find("name")) body["name"] = *name;
+    if (body.empty()) throw UsageError("nothing to change", "usherctl job update --help lists the settings");
+    std::string id = context.jobId(context.argument(0));
+    Json answer = context.client().send("PATCH", "/api/jobs/" + id, body).body;
+    return context.print(answer, describeJob(jobIn(answer)));
 }
 
 int list(Context& context) {
@@ -122,22 +147,30 @@ int remove(Context& context) {
 } // namespace
 
 void addJobCommands(std::vector<Command>& commands) {
-    commands.push_back({"job create",
-                        "NAME",
-                        "make a job, still without tests",
-                        1,
-                        1,
-                        {{"description", "TEXT", "what it is for"},
-                         {"timeout", "S", "seconds that a whole run may take (default: 3600)"},
-                         {"max-concurrency", "N", "runs of this job at once (default: 1)"},
-                         {"queue-limit", "N", "runs that may wait (default: 1000)"},
-                         {"param", "NAME[=DEFAULT]",
-                          "a parameter that triggers may give; without a default they must", true}},
+    const std::vector<Option> settings = {
+        {"description", "TEXT", "what it is for"},
+        {"timeout", "S", "seconds that a whole run may take (default: 3600)"},
+        {"max-concurrency", "N", "runs of this job at once (default: 1)"},
+        {"queue-limit", "N", "runs that may wait (default: 1000)"},
+        {"parallelism", "N", "tests of one run at once (default: 1)"},
+        {"network", "none|full", "with sandbox = strict: may the tests use the network (default: none)"},
+        {"param", "NAME[=DEFAULT]", "a parameter that triggers may give; without a default they must", true}};
+    std::vector<Option> changes = settings;
+    changes.insert(changes.begin(), {"name", "NAME", "another name"});
+    commands.push_back({"job create", "NAME", "make a job, still without tests", 1, 1, settings,
                         "Parameters reach the tests as environment variables; names are A-Z, 0-9 and _.\n\n"
                         "Examples\n"
                         "  usherctl job create nightly --timeout 600\n"
-                        "  usherctl job create deploy-check --param TARGET --param RETRIES=3",
+                        "  usherctl job create deploy-check --param TARGET --param RETRIES=3\n"
+                        "  usherctl job create browsers --parallelism 4 --network full",
                         create});
+    commands.push_back({"job update", "JOB", "change settings of a job; what is not named stays", 1, 1,
+                        changes,
+                        "--param replaces the whole list of parameters.\n\n"
+                        "Examples\n"
+                        "  usherctl job update nightly --parallelism 4\n"
+                        "  usherctl job update nightly --name weekly --timeout 7200",
+                        update});
     commands.push_back({"job list",
                         "",
                         "all jobs",

@@ -1,7 +1,12 @@
-// plugin list, show; auth explain: who decides, and what they would say.
+// plugin list, show, check; auth explain: who decides, and what they would say.
 #include "ctl/Commands.h"
 #include "ctl/Context.h"
 #include "ctl/TerminalText.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 
 namespace usher::ctl {
 
@@ -29,9 +34,11 @@ int showPlugin(Context& context) {
     Json answer = context.client().get("/api/plugins");
     for (const Json& plugin : memberOf(answer, "plugins")) {
         if (textOf(plugin, "name") != context.argument(0)) continue;
-        std::string text = harmless(textOf(plugin, "name")) + ": " + harmless(textOf(plugin, "id")) + " " +
-                           harmless(textOf(plugin, "version")) + " by " + harmless(textOf(plugin, "vendor")) +
-                           "\nstate: " + harmless(textOf(plugin, "state"));
+        std::string text =
+            harmless(textOf(plugin, "name")) + ": " + harmless(textOf(plugin, "id")) + " " +
+            harmless(textOf(plugin, "version")) + " by " + harmless(textOf(plugin, "vendor")) +
+            "\nruns in: " + (textOf(plugin, "isolation") == "process" ? "a process of its own" : "usherd") +
+            "\nstate: " + harmless(textOf(plugin, "state"));
         if (!textOf(plugin, "reason").empty()) text += " (" + harmless(textOf(plugin, "reason")) + ")";
         text += "\nasked for: " + harmless(chainsOf(plugin)) +
                 "\nbreaker: " + harmless(textOf(plugin, "breaker")) +
@@ -77,6 +84,29 @@ int explain(Context& context) {
     return context.print(answer, text);
 }
 
+/// Becomes usher-plugin-check: what it says, and its exit code, are the answer.
+int checkPlugin(Context& context) {
+    std::vector<std::string> words = {"usher-plugin-check", context.argument(0)};
+    for (const char* name : {"config", "seed", "junit", "allow", "deny"})
+        for (const std::string& value : context.all(name)) {
+            words.push_back(std::string("--") + name);
+            words.push_back(value);
+        }
+    std::vector<char*> arguments;
+    for (std::string& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    context.io().out.flush();
+    // Beside this program first: a build folder, or another prefix.
+    char self[4096] = {};
+    if (::readlink("/proc/self/exe", self, sizeof self - 1) > 0) {
+        const std::string path = self;
+        ::execv((path.substr(0, path.rfind('/') + 1) + words[0]).c_str(), arguments.data());
+    }
+    ::execvp(words[0].c_str(), arguments.data());
+    throw UsageError(std::string("cannot start usher-plugin-check: ") + std::strerror(errno),
+                     "the package usher-plugin-dev has it");
+}
+
 } // namespace
 
 void addPluginCommands(std::vector<Command>& commands) {
@@ -84,6 +114,22 @@ void addPluginCommands(std::vector<Command>& commands) {
         {"plugin list", "", "the plugins that decide who may do what", 0, 0, {}, "", listPlugins});
     commands.push_back(
         {"plugin show", "NAME", "one plugin: state, breaker, counters", 1, 1, {}, "", showPlugin});
+    commands.push_back(
+        {"plugin check",
+         "FILE",
+         "does this plugin keep the rules of the interface? (usher-plugin-check)",
+         1,
+         1,
+         {{"config", "K=V", "a key of the plugin's section", true},
+          {"seed", "N", "of the random requests"},
+          {"junit", "FILE", "the results as JUnit XML, too"},
+          {"allow", "FILE", "header lines of a credential that must be let in"},
+          {"deny", "FILE", "header lines of credentials that must not be"}},
+         "Loads the file on this machine, in processes of its own, and asks no server. A failure\n"
+         "names the rule that is broken. Exit code 1: a rule is broken.\n\n"
+         "Example\n"
+         "  usherctl plugin check ./my-plugin.so --config token_file=./token --seed 7",
+         checkPlugin});
     commands.push_back(
         {"auth explain",
          "ACTION [RESOURCE]",

@@ -35,9 +35,8 @@ const Json& runIn(const Json& answer) {
 int list(Context& context) {
     std::int64_t limit = context.integer("limit", 1, 100'000).value_or(50);
     std::string path = "/api/runs";
-    if (auto job = context.find("job")) path += "?jobId=" + context.jobId(*job);
-    if (auto status = context.find("status"))
-        path += (path.find('?') == std::string::npos ? "?status=" : "&status=") + percentEncode(*status);
+    if (auto job = context.find("job")) path = withQuery(path, "jobId", context.jobId(*job));
+    if (auto status = context.find("status")) path = withQuery(path, "status", *status);
     context.client();
     Json runs = context.allPages(path, "runs", static_cast<std::size_t>(limit));
     Table table({"ID", "JOB", "STATUS", "QUEUED", "TIME", "BY"});

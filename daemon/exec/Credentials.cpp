@@ -45,10 +45,12 @@ bool raiseAmbient(CapabilityMask mask) {
     return true;
 }
 
-bool becomeUser(uid_t uid, gid_t gid) {
+bool becomeUser(const TestUser& user) {
+    const uid_t uid = user.uid;
+    const gid_t gid = static_cast<gid_t>(user.uid);
     // Raw calls: the C library's would try to bring other threads along, which there are none of after a
     // fork.
-    if (::syscall(SYS_setgroups, 0, nullptr) != 0) return false;
+    if (::syscall(SYS_setgroups, user.runGroup == gid ? 0 : 1, &user.runGroup) != 0) return false;
     if (::syscall(SYS_setresgid, gid, gid, gid) != 0) return false;
     if (::syscall(SYS_setresuid, uid, uid, uid) != 0) return false;
     // From one user id other than 0 to another, the kernel takes no capability away.

@@ -21,8 +21,17 @@ bool limitBoundingSet(CapabilityMask keep);
 bool setCapabilities(CapabilityMask mask);
 /// Programs that we start get these too, without being root. [after-fork]
 bool raiseAmbient(CapabilityMask mask);
+/// Whom a test runs as: a uid and gid of its own, and the group of its run, by which tests of one run that
+/// run at the same time share their folder.
+struct TestUser {
+    uid_t uid;
+    gid_t runGroup;
+
+    bool operator==(const TestUser&) const = default;
+};
+
 /// Groups, gid, uid, then no capability at all, checked. False: nothing may be executed. [after-fork]
-bool becomeUser(uid_t uid, gid_t gid);
+bool becomeUser(const TestUser& user);
 
 /// Files are opened and pipes are made as this user while it lives; the process keeps its own uid otherwise.
 class AsFileUser {

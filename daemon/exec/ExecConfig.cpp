@@ -60,7 +60,7 @@ bool isTypeName(std::string_view text) {
            text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_-") == std::string::npos;
 }
 
-/// interpreter.TYPE, interpreter.TYPE.extension, interpreter.TYPE.env.NAME
+/// interpreter.TYPE, interpreter.TYPE.extension, interpreter.TYPE.tap, interpreter.TYPE.env.NAME
 bool readInterpreter(const IniEntry& entry, ExecConfig& config) {
     std::vector<std::string> parts = split(entry.key, '.');
     if (parts.size() < 2 || !isTypeName(parts[1])) return false;
@@ -74,6 +74,10 @@ bool readInterpreter(const IniEntry& entry, ExecConfig& config) {
     if (parts.size() == 3 && parts[2] == "extension") {
         one.extension = entry.value;
         return entry.value.size() <= 16 && entry.value.find('/') == std::string::npos;
+    }
+    if (parts.size() == 3 && parts[2] == "tap") {
+        one.tap = entry.value == "yes";
+        return one.tap || entry.value == "no";
     }
     if (parts.size() == 4 && parts[2] == "env" && !parts[3].empty()) {
         one.environment[parts[3]] = entry.value;
@@ -99,8 +103,8 @@ ExecConfig execConfigFrom(const IniFile& file, std::vector<std::string>& problem
         if (entry.section != "exec") continue;
         if (entry.key == "sandbox") {
             config.sandbox = entry.value;
-            if (entry.value != "none" && entry.value != "basic")
-                numbers.complain(entry, "expected none or basic; this version has no profile '" +
+            if (entry.value != "none" && entry.value != "basic" && entry.value != "strict")
+                numbers.complain(entry, "expected none, basic or strict; this version has no profile '" +
                                             oneLine(entry.value, 40) + "'");
         } else if (entry.key == "uid_range") {
             std::size_t dash = entry.value.find('-');
@@ -119,8 +123,8 @@ ExecConfig execConfigFrom(const IniFile& file, std::vector<std::string>& problem
         } else if (entry.key == "exec_allow") {
             config.execAllow = words(entry.value);
         } else if (entry.key.compare(0, 12, "interpreter.") == 0 && !readInterpreter(entry, config)) {
-            numbers.complain(entry, "expected interpreter.TYPE = COMMAND, interpreter.TYPE.extension or "
-                                    "interpreter.TYPE.env.NAME");
+            numbers.complain(entry, "expected interpreter.TYPE = COMMAND, interpreter.TYPE.extension, "
+                                    "interpreter.TYPE.tap = yes or no, or interpreter.TYPE.env.NAME");
         }
     }
     return config;
@@ -141,8 +145,10 @@ const Interpreter* findInterpreter(const ExecConfig& config, const std::string& 
 Json toJson(const ExecConfig& config) {
     Json interpreters = Json::object();
     for (const auto& [type, one] : config.interpreters)
-        interpreters[type] = {
-            {"command", one.command}, {"environment", one.environment}, {"extension", one.extension}};
+        interpreters[type] = {{"command", one.command},
+                              {"environment", one.environment},
+                              {"extension", one.extension},
+                              {"tap", one.tap}};
     return {{"runsDir", config.runsDir},
             {"sandbox", config.sandbox},
             {"firstUid", config.firstUid},
@@ -173,7 +179,8 @@ ExecConfig execConfigFrom(const Json& json) {
         config.execAllow = json.at("execAllow").get<std::vector<std::string>>();
         for (const auto& [type, one] : json.at("interpreters").items())
             config.interpreters[type] = {one.at("command").get<std::vector<std::string>>(),
-                                         one.at("environment").get<Environment>(), one.at("extension")};
+                                         one.at("environment").get<Environment>(), one.at("extension"),
+                                         one.value("tap", false)};
         return config;
     } catch (const Json::exception&) {
         throw std::runtime_error("the launcher's settings are not those of this version");

@@ -17,6 +17,7 @@ struct Interpreter {
     std::vector<std::string> command; ///< words; {script}, {artifacts} and {results} are replaced
     Environment environment;          ///< added to the test's, same replacements
     std::string extension;            ///< of the script file, with its dot
+    bool tap = false;                 ///< its output is TAP, to be read into cases
 };
 
 /// Section [exec] of usherd.conf, as launcher and leader understand it: what the operator decides about

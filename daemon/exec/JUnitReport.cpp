@@ -2,33 +2,14 @@
 
 #include <expat.h>
 
-#include <cmath>
-#include <cstdlib>
+#include <algorithm>
 #include <memory>
 
 namespace usher {
 
 namespace {
 
-constexpr std::size_t kMaxCases = 10'000;
 constexpr int kMaxDepth = 64;
-constexpr std::size_t kMaxName = 500;
-constexpr std::size_t kMaxMessage = 2'000;
-
-/// At most `limit` bytes, never ending inside a character.
-std::string cut(std::string_view text, std::size_t limit) {
-    if (text.size() <= limit) return std::string(text);
-    while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;
-    return std::string(text.substr(0, limit));
-}
-
-std::int64_t milliseconds(std::string text) {
-    std::erase(text, ','); // 1,234.5 is written by some
-    char* end = nullptr;
-    double seconds = std::strtod(text.c_str(), &end);
-    if (end == text.c_str() || !std::isfinite(seconds) || seconds < 0 || seconds > 1e9) return 0;
-    return std::llround(seconds * 1000);
-}
 
 class Reader {
 public:
@@ -66,10 +47,14 @@ private:
             return {};
         };
         std::string_view element = name;
+        if (r._depth == 1 && element != "testsuites" && element != "testsuite")
+            return r.stop("it is no JUnit report: neither <testsuites> nor <testsuite>");
         if (element == "testcase") {
-            if (r._cases.size() >= kMaxCases) return r.stop("more than 10,000 cases");
-            r._cases.push_back(
-                {cut(attribute("name"), kMaxName), "passed", milliseconds(attribute("time")), ""});
+            if (r._caseDepth) return r.stop("a case inside a case");
+            if (r._found++ >= TestCase::kMaxCases) return r.stop("more than 10,000 cases");
+            std::string caseName = plainText(attribute("name"), TestCase::kMaxName);
+            if (caseName.empty()) return r.stop("a case without a name");
+            r._cases.push_back({std::move(caseName), "passed", millisecondsOf(attribute("time")), ""});
             r._caseDepth = r._depth;
         } else if (r._caseDepth && r._depth == r._caseDepth + 1) {
             const char* status = element == "failure"   ? "failed"
@@ -78,7 +63,7 @@ private:
                                                         : nullptr;
             if (!status || r._cases.back().status != "passed") return;
             r._cases.back().status = status;
-            r._cases.back().message = cut(attribute("message"), kMaxMessage);
+            r._cases.back().message = plainText(attribute("message"), TestCase::kMaxMessage);
             r._takesText = r._cases.back().message.empty();
         }
     }
@@ -91,8 +76,8 @@ private:
             std::size_t first = r._text.find_first_not_of(" \t\r\n"),
                         last = r._text.find_last_not_of(" \t\r\n");
             if (first != std::string::npos)
-                r._cases.back().message =
-                    cut(std::string_view(r._text).substr(first, last - first + 1), kMaxMessage);
+                r._cases.back().message = plainText(std::string_view(r._text).substr(first, last - first + 1),
+                                                    TestCase::kMaxMessage);
             r._text.clear();
         }
         --r._depth;
@@ -100,8 +85,8 @@ private:
 
     static void onText(void* user, const XML_Char* text, int length) {
         Reader& r = self(user);
-        if (r._takesText && r._text.size() < 2 * kMaxMessage)
-            r._text.append(text, static_cast<std::size_t>(length));
+        if (r._takesText && r._text.size() < 2 * TestCase::kMaxMessage)
+            r._text.append(text, std::min(static_cast<std::size_t>(length), 2 * TestCase::kMaxMessage));
     }
 
     static void onDoctype(void* user, const XML_Char*, const XML_Char*, const XML_Char*, int) {
@@ -115,6 +100,7 @@ private:
 
     std::vector<TestCase>& _cases;
     std::unique_ptr<XML_ParserStruct, void (*)(XML_Parser)> _parser;
+    std::size_t _found = 0;
     int _depth = 0;
     int _caseDepth = 0; ///< of the open <testcase>, 0 when there is none
     bool _takesText = false;
@@ -126,16 +112,6 @@ private:
 
 bool readJUnit(std::string_view xml, std::vector<TestCase>& cases, std::string& problem) {
     return Reader(cases).read(xml, problem);
-}
-
-Json toJson(const std::vector<TestCase>& cases) {
-    Json json = Json::array();
-    for (const TestCase& one : cases)
-        json.push_back({{"name", one.name},
-                        {"status", one.status},
-                        {"durationMs", one.durationMs},
-                        {"message", one.message}});
-    return json;
 }
 
 } // namespace usher

@@ -15,7 +15,8 @@ namespace usher {
 //   {"t":"state","status":"running","at":…,"sandbox":"…"}   {"t":"state","status":"passed"}
 //   {"t":"test","test":0,"status":"running","at":…}
 //   {"t":"log","test":0,"off":0,"len":120}                  a piece of test-0.log
-//   {"t":"result","test":0,"status":"passed"}               result-0.json is complete
+//   {"t":"result","test":0,"status":"passed"}               result-0.json (of the last: result.json) is
+//   complete
 // A reader stops at the last whole line. An entry's id is "attempt-OFFSET", the offset of the byte behind it.
 
 /// Writes it. Belongs to the leader's loop. A failed write is undone, so that no half line ever stands before

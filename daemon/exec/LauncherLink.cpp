@@ -109,8 +109,12 @@ void LauncherLink::onHello(const Json& hello) {
         _problem = "usher-launcher is configured for " + runs + ", the daemon for " + _settings.runsDir;
 }
 
-bool LauncherLink::request(const std::string& runId, int attempt, int control) {
-    Json body = {{"op", "start"}, {"run", runId}, {"attempt", attempt}, {"profile", _settings.sandbox}};
+bool LauncherLink::request(const std::string& runId, int attempt, int parallelism, int control) {
+    Json body = {{"op", "start"},
+                 {"run", runId},
+                 {"attempt", attempt},
+                 {"profile", _settings.sandbox},
+                 {"parallelism", parallelism}};
     return ready() && sendPacket(_connection.get(), body, {control});
 }
 

@@ -36,7 +36,8 @@ public:
     /// of it.
     int generation() const { return _generation; }
 
-    bool request(const std::string& runId, int attempt, int control);
+    /// `parallelism`: tests that may be in flight at once, each under a uid of its own.
+    bool request(const std::string& runId, int attempt, int parallelism, int control);
     /// The next answer; nothing when none waits. A lost connection shows in descriptor() < 0.
     std::optional<Json> receive();
     /// Tries to connect again when it is time.

@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -172,12 +173,13 @@ void LeaderProcess::Loop::onCancel(const std::string& runId) {
 
 bool LeaderProcess::Loop::ask(Followed& one) {
     auto [ours, theirs] = packetPair();
+    const int atOnce = std::max(1, std::min(one.run.parallelism, static_cast<int>(one.run.tests.size())));
     // First, so that they wait in the connection when the leader is born, whatever becomes of us meanwhile.
     if (one.run.hasSecrets && !sendSecrets(ours.get(), one.run.secrets)) {
         finishWithout(one, RunStatus::error, "the job's secrets could not be handed to the run");
         return false;
     }
-    if (!_launcher.request(one.run.runId, one.run.attempt, theirs.get())) {
+    if (!_launcher.request(one.run.runId, one.run.attempt, atOnce, theirs.get())) {
         if (_clock.instant() - one.since > kLauncherWait) {
             finishWithout(one, RunStatus::error, "the run could not be started: " + _launcher.problem());
             return false;

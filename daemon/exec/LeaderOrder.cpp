@@ -29,9 +29,13 @@ LeaderOrder orderFromJson(std::string_view text) {
     }
 }
 
-std::string describeSandbox(const std::string& profile, bool ownUid) {
-    if (profile == "none") return "none";
-    return profile + (ownUid ? " (uid, rlimits)" : " (rlimits)");
+std::string describeSandbox(const ExecConfig& config, bool ownUid, bool network) {
+    if (config.sandbox == "none") return "none";
+    std::string parts = ownUid ? "uid, rlimits" : "rlimits";
+    if (config.memoryLimitBytes > 0) parts += ", memory sampled";
+    if (config.sandbox == "strict")
+        parts += network ? ", namespaces, seccomp" : ", namespaces, seccomp, no network";
+    return config.sandbox + " (" + parts + "; no cgroup)";
 }
 
 } // namespace usher

@@ -11,12 +11,14 @@
 namespace usher {
 
 /// What the launcher tells a leader, as JSON on descriptor 3. Descriptor 4 is the run's folder, descriptor 5
-/// (may be missing) a connection to the daemon; 0, 1 and 2 are /dev/null; the command line is `usher-leader
-/// RUN ATTEMPT UIDS`, for whoever looks for leaders in /proc.
+/// (may be missing) a connection to the daemon, 6 (may be missing) the claim on the uids (UidClaims.h); 0, 1
+/// and 2 are /dev/null; the command line is `usher-leader RUN ATTEMPT UIDS RUNS`, for whoever looks for
+/// leaders in /proc.
 struct LeaderOrder {
     static constexpr int kOrderFd = 3;
     static constexpr int kFolderFd = 4;
     static constexpr int kControlFd = 5;
+    static constexpr int kClaimFd = 6;
 
     std::string runId;
     int attempt = 1;
@@ -29,8 +31,9 @@ std::string toOrderJson(const LeaderOrder& order);
 /// Throws std::runtime_error.
 LeaderOrder orderFromJson(std::string_view text);
 
-/// "none", "basic (uid, rlimits)", …: what is recorded on the run.
-std::string describeSandbox(const std::string& profile, bool ownUid);
+/// "none", "basic (uid, rlimits, memory sampled; no cgroup)", "strict (uid, rlimits, memory sampled,
+/// namespaces, seccomp, no network; no cgroup)": what is in force, as it is recorded on the run.
+std::string describeSandbox(const ExecConfig& config, bool ownUid, bool network);
 
 // Exit codes of usher-leader.
 constexpr int kLeaderClean = 0;     ///< nothing of the run is left, neither process nor work folder

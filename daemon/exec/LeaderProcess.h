@@ -18,7 +18,7 @@ struct ExecSettings {
     std::string
         launcherSocket;     ///< not empty: a launcher of its own unit listens here, launcherPath is not used
     std::string leaderPath; ///< usher-leader
-    std::string sandbox = "basic"; ///< none or basic
+    std::string sandbox = "basic"; ///< none, basic or strict
     std::string nodeId;
     /// A job's secrets, for its tests; may throw. Called by start(), on its caller's thread.
     std::function<Environment(const std::string& jobId)> secretsOf;

@@ -76,12 +76,19 @@ bool isAlive(pid_t pid, std::uint64_t startTicks) {
 
 std::vector<pid_t> childrenOf(pid_t pid) {
     std::vector<pid_t> children;
-    std::string path = procPath(pid, "task/") + std::to_string(pid) + "/children";
-    if (auto text = readFile(path, 1u << 20)) {
+    bool read = false;
+    // Each thread has its own: a child belongs to the one that forked it.
+    const std::string tasks = procPath(pid, "task");
+    std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(tasks.c_str()), ::closedir);
+    while (dirent* entry = dir ? ::readdir(dir.get()) : nullptr) {
+        if (entry->d_name[0] == '.') continue;
+        auto text = readFile(tasks + "/" + entry->d_name + "/children", 1u << 20);
+        if (!text) continue;
+        read = true;
         for (const std::string& part : split(*text, ' '))
             if (auto child = parseInteger(trim(part))) children.push_back(static_cast<pid_t>(*child));
-        return children;
     }
+    if (read) return children;
     for (pid_t other : allProcesses()) // a kernel without CONFIG_PROC_CHILDREN, or a process that just went
         if (auto facts = findProcess(other); facts && facts->parent == pid) children.push_back(other);
     return children;
@@ -94,6 +101,21 @@ std::vector<pid_t> descendantsOf(pid_t pid) {
         for (pid_t child : childrenOf(all[i]))
             if (seen.insert(child).second) all.push_back(child);
     return all;
+}
+
+std::int64_t memoryOfDescendants(pid_t pid) {
+    const std::int64_t page = ::sysconf(_SC_PAGESIZE);
+    std::int64_t own = 0, common = 0;
+    for (pid_t one : descendantsOf(pid)) {
+        auto text = readFile(procPath(one, "statm"), 256);
+        const std::vector<std::string> fields = split(text ? *text : std::string(), ' ');
+        if (fields.size() < 3) continue;
+        const std::int64_t resident = parseInteger(fields[1]).value_or(0),
+                           shared = parseInteger(fields[2]).value_or(0);
+        own += std::max<std::int64_t>(0, resident - shared);
+        common = std::max(common, shared);
+    }
+    return (own + common) * page;
 }
 
 std::set<uid_t> uidsInUse(uid_t first, uid_t last) {
@@ -109,7 +131,7 @@ std::set<uid_t> uidsInUse(uid_t first, uid_t last) {
     return used;
 }
 
-std::vector<FoundLeader> findLeaders(uid_t owner) {
+std::vector<FoundLeader> findLeaders(uid_t owner, const std::string& runsDir) {
     std::vector<FoundLeader> leaders;
     for (pid_t pid : allProcesses()) {
         auto status = readFile(procPath(pid, "status"), 16384);
@@ -122,9 +144,10 @@ std::vector<FoundLeader> findLeaders(uid_t owner) {
             continue;
         auto commandLine = readFile(procPath(pid, "cmdline"), 16384);
         if (!commandLine) continue;
-        // usher-leader RUN ATTEMPT UID,UID…
+        // usher-leader RUN ATTEMPT UID,UID… RUNS; the last is missing from leaders of before an upgrade.
         std::vector<std::string> words = split(*commandLine, '\0');
         if (words.size() < 4) continue;
+        if (words.size() > 4 && !words[4].empty() && words[4] != runsDir) continue; // another daemon's
         FoundLeader leader{pid, words[1], static_cast<int>(parseInteger(words[2]).value_or(0)), {}};
         for (const std::string& word : split(words[3], ','))
             if (auto uid = parseInteger(word)) leader.uids.push_back(static_cast<uid_t>(*uid));

@@ -28,19 +28,22 @@ bool isAlive(pid_t pid, std::uint64_t startTicks);
 std::vector<pid_t> childrenOf(pid_t pid);
 /// Children, their children, and so on; at most about 100,000.
 std::vector<pid_t> descendantsOf(pid_t pid);
+/// What the descendants hold in memory: what is their own of each, and the largest share of what they have in
+/// common (files, shared memory). Pages that forks still share count for each of them.
+std::int64_t memoryOfDescendants(pid_t pid);
 
 /// Ids from first to last that any living process has as its real, effective or saved user id.
 std::set<uid_t> uidsInUse(uid_t first, uid_t last);
 
-/// A leader that somebody else started, as its command line tells (only processes of the user `owner` are
-/// believed).
+/// A leader that an earlier launcher started for runs below `runsDir`, as its command line tells (only
+/// processes of the user `owner` are believed).
 struct FoundLeader {
     pid_t pid = 0;
     std::string runId;
     int attempt = 0;
     std::vector<uid_t> uids;
 };
-std::vector<FoundLeader> findLeaders(uid_t owner);
+std::vector<FoundLeader> findLeaders(uid_t owner, const std::string& runsDir);
 
 /// Processes of runs below `runsDir` that none of `leaders` leads, known by the environment that their test
 /// was given: for tests without a uid of their own. Only processes of our own user are looked at.

@@ -1,6 +1,5 @@
 #include "exec/Remains.h"
 
-#include "exec/Credentials.h"
 #include "exec/Files.h"
 #include "exec/ProcessTable.h"
 
@@ -31,29 +30,29 @@ void killUser(uid_t uid) {
     pid_t child = ::fork();
     if (child == 0) {
         // Without capabilities and with no other user id left, kill(-1) reaches that user's processes only.
-        if (becomeUser(uid, static_cast<gid_t>(uid)) && ::getuid() == uid && uid != 0) ::kill(-1, SIGKILL);
+        if (uid != 0 && becomeUser({uid, static_cast<gid_t>(uid)}) && ::getuid() == uid) ::kill(-1, SIGKILL);
         ::_exit(0);
     }
     waitFor(child);
 }
 
-void killDescendants() {
+void killDescendants(pid_t root) {
     std::size_t stopped = 0;
     for (int round = 0; round < 20; ++round) {
-        auto remains = descendantsOf(::getpid());
+        auto remains = descendantsOf(root);
         for (pid_t pid : remains) ::kill(pid, SIGSTOP);
         if (remains.size() == stopped) break;
         stopped = remains.size();
     }
-    for (pid_t pid : descendantsOf(::getpid())) ::kill(pid, SIGKILL);
+    for (pid_t pid : descendantsOf(root)) ::kill(pid, SIGKILL);
 }
 
-void emptyAsUser(int box, uid_t uid) {
+void emptyAsUser(int box, const TestUser& user) {
     pid_t child = ::fork();
     if (child == 0) {
         ::umask(077);
         ::alarm(30);
-        if (!becomeUser(uid, static_cast<gid_t>(uid))) ::_exit(1);
+        if (!becomeUser(user)) ::_exit(1);
         for (const std::string& name : namesIn(box)) {
             UniqueFd inside = openBeneath(box, name, O_RDONLY | O_DIRECTORY);
             if (!inside) continue;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "exec/Credentials.h"
+
 #include <sys/types.h>
 
 #include <optional>
@@ -13,11 +15,11 @@ namespace usher {
 
 /// KILL to every process of `uid`, by one call of the kernel, which no fork can slip past.
 void killUser(uid_t uid);
-/// KILL to all our descendants, stopped first so that none can fork away. A child subreaper has every process
-/// below it that its tests ever started, whatever they did with sessions and parents.
-void killDescendants();
+/// KILL to all descendants of `root`, stopped first so that none can fork away. A child subreaper has every
+/// process below it that its tests ever started, whatever they did with sessions and parents.
+void killDescendants(pid_t root);
 /// Empties the folders of a test's box as the user they belong to, at most 30 s.
-void emptyAsUser(int box, uid_t uid);
+void emptyAsUser(int box, const TestUser& user);
 
 /// All names in a folder but . and ..; empty when it cannot be read.
 std::vector<std::string> namesIn(int folder);

@@ -14,7 +14,7 @@ namespace usher {
 std::string toRunJson(const ClaimedRun& run);
 ClaimedRun runFromJson(std::string_view text);
 
-/// result-N.json, and the entries of `tests` in result.json.
+/// result-N.json, and the entries of `tests` in result.json. The test that ends last has no file of its own.
 Json toJson(const RunTest& test);
 RunTest runTestFrom(const Json& json);
 

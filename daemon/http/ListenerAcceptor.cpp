@@ -1,6 +1,8 @@
 #include "http/ListenerAcceptor.h"
 
 #include "http/ListenerSocket.h"
+#include "http/ReplyBytes.h"
+#include "http/RequestRules.h"
 
 #include <boost/asio/post.hpp>
 
@@ -17,6 +19,16 @@ constexpr int acceptsPerTurn = 64;
 /// Refused connections that get a proper 503 at the same time; more are closed after a bare one.
 constexpr int roomForRefused = 256;
 constexpr std::chrono::milliseconds pauseWhenShort{100};
+
+/// A whole answer for a connection that cannot be kept.
+std::string answerWhenShort(const std::string& requestId) {
+    const FramingFault refusal = overloaded();
+    ReplyFrame frame;
+    frame.keepAlive = false;
+    frame.requestId = requestId;
+    return replyBytes(Reply::error(refusal.status, refusal.title, refusal.message, refusal.code, requestId),
+                      frame);
+}
 
 UniqueFd openSpare() {
     return UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
@@ -73,7 +85,7 @@ bool ListenerAcceptor::acceptSome() {
         case ENFILE:
         case ENOBUFS:
         case ENOMEM:
-            dropOne();
+            refuseWaiting();
             return false;
         case EBADF:
         case EINVAL:
@@ -86,11 +98,20 @@ bool ListenerAcceptor::acceptSome() {
     return true;
 }
 
-void ListenerAcceptor::dropOne() {
-    // Without this the client would wait for an answer until its own patience ends.
-    _spare.reset();
-    UniqueFd fd(::accept4(_socket.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    fd.reset();
+void ListenerAcceptor::refuseWaiting() {
+    // Without this the clients would wait for an answer until their own patience ends.
+    const std::string answer = _tls() ? std::string() : answerWhenShort(_loops.front()->newRequestId());
+    for (int i = 0; i < acceptsPerTurn; ++i) {
+        _spare.reset();
+        UniqueFd fd(::accept4(_socket.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+        if (!fd) break;
+        ::send(fd.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
+        ::shutdown(fd.get(), SHUT_WR);
+        // What is not read makes the close a reset, which may overtake the answer.
+        char request[4096];
+        while (::recv(fd.get(), request, sizeof request, 0) > 0) {
+        }
+    }
     _spare = openSpare();
     const Instant now = std::chrono::steady_clock::now();
     if (_settings.report && now - _lastReport > std::chrono::seconds(10)) {

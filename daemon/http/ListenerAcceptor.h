@@ -8,7 +8,7 @@
 namespace usher {
 
 /// Accepts connections for all loops. Runs on the first one. Out of descriptors it keeps living: a spare
-/// descriptor lets it take and drop the connections that wait, and it tries again after a pause.
+/// descriptor lets it answer the connections that wait with 503, and it tries again after a pause.
 class ListenerAcceptor {
 public:
     using Tls = std::function<std::shared_ptr<const ListenerTls>()>;
@@ -28,7 +28,9 @@ private:
     /// False when it must pause.
     bool acceptSome();
     void take(UniqueFd fd, std::string peer);
-    void dropOne();
+    /// Answers those that wait with 503 (over TLS: with nothing) and closes them, one spare descriptor for
+    /// all.
+    void refuseWaiting();
     void pause();
 
     std::vector<std::unique_ptr<ListenerLoop>>& _loops;

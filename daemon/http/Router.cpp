@@ -84,7 +84,8 @@ void Router::addInstant(const std::string& path, std::function<Reply(const HttpR
 
 std::vector<std::string> Router::listRoutes() const {
     std::vector<std::string> routes;
-    for (const auto& entry : _entries) routes.push_back(entry->route.method + " " + entry->route.pattern);
+    for (const auto& entry : _entries)
+        if (!entry->route.page) routes.push_back(entry->route.method + " " + entry->route.pattern);
     for (const auto& [path, _] : _instant) routes.push_back("GET " + path);
     return routes;
 }

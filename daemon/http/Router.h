@@ -35,6 +35,7 @@ public:
         std::size_t bodyLimit = 1u << 20;
         bool inlineHandler = false; ///< handler does not block: runs where the verdict arrives
         bool unbounded = false;     ///< a stream: not under the budget once authorised
+        bool page = false;          ///< of the web console: no part of the API and of its description
     };
 
     Router(Gate& gate, BlockingPool& pool, Timers& timers, Poco::Logger& logger)
@@ -43,7 +44,7 @@ public:
     void add(Route route);
     /// Answered by the event loop itself, whatever else hangs.
     void addInstant(const std::string& path, std::function<Reply(const HttpRequest&)> answer);
-    /// "METHOD pattern", for the contract's tests and the list of routes.
+    /// "METHOD pattern" of what belongs to the API, for its description.
     std::vector<std::string> listRoutes() const;
 
     BodyRule bodyRule(const std::string& method, const std::string& path) const override;

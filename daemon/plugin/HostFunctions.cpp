@@ -2,12 +2,15 @@
 // exception leaves, because the caller may be C.
 #include "plugin/CText.h"
 #include "plugin/PluginInstance.h"
+#include "plugin/ThreadRole.h"
 
 #include <usher/ext/audit.h>
 #include <usher/ext/db-turn.h>
 #include <usher/ext/http-routes.h>
+#include <usher/ext/metrics.h>
 #include <usher/ext/secrets.h>
 #include <usher/ext/state-dir.h>
+#include <usher/ext/timer.h>
 
 #include <cstring>
 
@@ -108,6 +111,53 @@ usher_status respond(const usher_host* host, usher_call call, const usher_http_r
     });
 }
 
+usher_status changeMetric(const usher_host* host, usher_str name, double value, const usher_field* labels,
+                          size_t count, bool counter) {
+    return guarded(host, [&](PluginInstance& instance) -> usher_status {
+        if (count > 4 || (count > 0 && !labels)) return USHER_INVALID;
+        PluginMetric change;
+        auto text = readText(name, 48);
+        if (!text) return USHER_INVALID;
+        change.name = *text, change.counter = counter, change.value = value;
+        for (size_t i = 0; i < count; ++i) {
+            auto label = readText(labels[i].name, 48), content = readText(labels[i].value, 64);
+            if (!label || !content) return USHER_INVALID;
+            change.labels.emplace_back(*label, *content);
+        }
+        return instance.side().metric(change);
+    });
+}
+
+usher_status addMetric(const usher_host* host, usher_str name, double value, const usher_field* labels,
+                       size_t count) {
+    return changeMetric(host, name, value, labels, count, true);
+}
+
+usher_status setMetric(const usher_host* host, usher_str name, double value, const usher_field* labels,
+                       size_t count) {
+    return changeMetric(host, name, value, labels, count, false);
+}
+
+usher_status startTimer(const usher_host* host, uint32_t periodMs, usher_timer_id* id) {
+    return guarded(host, [&](PluginInstance& instance) {
+        return instance.startTimer(std::chrono::milliseconds(periodMs), id);
+    });
+}
+
+void stopTimer(const usher_host* host, usher_timer_id id) {
+    guarded(host, [&](PluginInstance& instance) {
+        instance.stopTimer(id);
+        return USHER_OK;
+    });
+}
+
+int32_t currentThread(const usher_host*) {
+    return ThreadRole::current;
+}
+
+constexpr usher_metrics kMetrics{sizeof(usher_metrics), 0, &addMetric, &setMetric};
+constexpr usher_timer_host kTimer{sizeof(usher_timer_host), 0, &startTimer, &stopTimer};
+constexpr usher_thread_check kThreads{sizeof(usher_thread_check), 0, &currentThread};
 constexpr usher_secrets kSecrets{sizeof(usher_secrets), 0, &getSecret};
 constexpr usher_db_turn kTurn{sizeof(usher_db_turn), 0, &acquireTurn, &releaseTurn};
 constexpr usher_state_dir kStateDir{sizeof(usher_state_dir), 0, &pluginDir, &daemonDir};
@@ -121,6 +171,9 @@ const void* getExtension(const usher_host* host, const char* id) {
     if (std::strcmp(id, USHER_EXT_DB_TURN) == 0) return instance->side().hasTurn() ? &kTurn : nullptr;
     if (std::strcmp(id, USHER_EXT_STATE_DIR) == 0) return instance->side().hasState() ? &kStateDir : nullptr;
     if (std::strcmp(id, USHER_EXT_AUDIT) == 0) return &kAudit;
+    if (std::strcmp(id, USHER_EXT_METRICS) == 0) return &kMetrics;
+    if (std::strcmp(id, USHER_EXT_TIMER) == 0) return &kTimer;
+    if (std::strcmp(id, USHER_EXT_THREAD_CHECK) == 0) return &kThreads;
     if (std::strcmp(id, USHER_EXT_HTTP_ROUTES) == 0) return &kRoutes;
     return nullptr;
 }

@@ -104,16 +104,48 @@ void HostSide::say(int severity, const std::string& text, const Fields& fields) 
     _services.log(severity, _settings.name, {}, text, fields);
 }
 
+void HostSide::relay(int severity, const std::string& requestId, const std::string& text,
+                     const Fields& fields) {
+    severity = std::clamp(severity, USHER_LOG_ERROR, USHER_LOG_DEBUG);
+    if (severity == USHER_LOG_ERROR) {
+        Lock lock(_mutex);
+        _lastError = text;
+    }
+    Fields clean;
+    for (const auto& [name, value] : fields)
+        clean.emplace_back(oneLine(name, 64), isSecretName(name) ? kRemoved : oneLine(value, kMaxField));
+    _services.log(severity, _settings.name, requestId, text, clean);
+}
+
+bool HostSide::relay(AuditRecord record) {
+    record.at = wallClock();
+    for (std::string* text : {&record.actor, &record.action, &record.resource, &record.decision, &record.code,
+                              &record.address, &record.requestId, &record.detail})
+        *text = oneLine(*text, 2048);
+    return _services.audit(_settings.name, std::move(record));
+}
+
 std::string HostSide::lastError() {
     Lock lock(_mutex);
     return _lastError;
 }
 
+void HostSide::setConfig(Fields config) {
+    Lock lock(_mutex);
+    _config = std::move(config);
+}
+
 std::optional<std::string> HostSide::findSecret(std::string_view name) {
+    if (_services.keepsSecrets()) return _services.secret(std::string(name));
     if (name == "database.url") return _settings.databaseUrl;
     if (name == "database.password") return _settings.databasePassword;
     const std::string key = std::string(name) + "_file";
-    for (const auto& [field, path] : _settings.config) {
+    Fields config;
+    {
+        Lock lock(_mutex);
+        config = _config;
+    }
+    for (const auto& [field, path] : config) {
         if (field != key) continue;
         std::optional<std::string> content = readFile(path, kMaxSecret);
         if (content && !content->empty() && content->back() == '\n') content->pop_back();

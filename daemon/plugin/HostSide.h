@@ -2,6 +2,7 @@
 
 #include "base/Mutex.h"
 #include "plugin/HostServices.h"
+#include "plugin/PluginMetrics.h"
 #include "plugin/PluginSettings.h"
 
 #include <usher/auth.h>
@@ -21,7 +22,7 @@ namespace usher {
 class HostSide {
 public:
     HostSide(const PluginSettings& settings, HostServices& services)
-        : _settings(settings), _services(services) {}
+        : _settings(settings), _services(services), _config(settings.config) {}
 
     /// `request` is the call's, or null: its credentials are removed from the text wherever they stand.
     void log(int severity, const AuthRequest* request, usher_str message, const usher_field* fields,
@@ -33,12 +34,20 @@ public:
 
     usher_status secret(usher_str name, char* buffer, std::size_t capacity, std::size_t* length);
     bool hasTurn() const { return _services.writerTurn() != nullptr; }
+    WriterTurn* turn() const { return _services.writerTurn(); }
+    /// What a helper's host has made ready already.
+    void relay(int severity, const std::string& requestId, const std::string& text, const Fields& fields);
+    bool relay(AuditRecord record);
     usher_status acquireTurn(std::uint64_t deadlineNs);
     void releaseTurn();
     bool hasState() const { return !_settings.stateDir.empty(); }
     usher_str pluginDir(); ///< empty when it cannot be made
     usher_str daemonDir();
     usher_status audit(const usher_audit_record& record);
+    usher_status metric(const PluginMetric& change) { return _metrics.change(change, _services); }
+    std::vector<PluginMetric> metrics() { return _metrics.all(); }
+    /// After a reload in place: where secrets' files are.
+    void setConfig(Fields config);
 
 private:
     std::optional<std::string> findSecret(std::string_view name);
@@ -49,6 +58,8 @@ private:
     std::string _lastError GUARDED_BY(_mutex);
     std::string _pluginDir GUARDED_BY(_mutex); ///< once set never changed: the plugin holds its bytes
     std::string _daemonDir GUARDED_BY(_mutex);
+    Fields _config GUARDED_BY(_mutex);
+    PluginMetrics _metrics;
     std::atomic<std::thread::id> _turnHolder{};
     std::atomic<std::int64_t> _turnSince{0}; ///< ns
 };

@@ -16,9 +16,9 @@ namespace usher {
 
 /// Something to say to a plugin.
 struct Work {
-    enum class Kind : std::uint8_t { check, route, settled, cancel };
+    enum class Kind : std::uint8_t { check, route, settled, cancel, timer };
     Kind kind;
-    usher_call call;
+    usher_call call;          ///< timer: its id
     std::int32_t outcome = 0; ///< settled: USHER_ACCEPTED, …
     std::string runId = {};   ///< settled
 };

@@ -19,13 +19,14 @@ struct PluginConfigKey {
     std::int64_t minimum = 0, maximum = 0;
 };
 
-/// The loaded code of one plugin file. Never unloaded: threads of it may live on, and unique symbols would
-/// keep it mapped anyway. Made by PluginLoader; immutable. [any-thread]
+/// The loaded code of one plugin file (or, IsolatedPlugin, what stands for it). Never unloaded: threads of it
+/// may live on, and unique symbols would keep it mapped anyway. Made by PluginLoader; immutable. [any-thread]
 class Plugin {
 public:
     Plugin(std::string path, FileIdentity identity, PluginNote note, std::string vendor, usher_auth_ops ops)
         : path(std::move(path)), note(std::move(note)), vendor(std::move(vendor)), ops(ops),
           _identity(identity) {}
+    virtual ~Plugin() = default;
 
     const std::string path;
     const PluginNote note; ///< id, version
@@ -36,7 +37,9 @@ public:
     bool differsFromDisk() const { return identityAt(path) != _identity; }
 
     /// What its section may hold; empty when the plugin offers no schema. Calls into the plugin. [main]
-    std::vector<PluginConfigKey> configKeys() const;
+    virtual std::vector<PluginConfigKey> configKeys() const;
+    /// Its code is in another process: `ops` are the host's own and never block.
+    virtual bool isolated() const { return false; }
 
 private:
     const FileIdentity _identity;

@@ -2,6 +2,8 @@
 
 #include "base/Text.h"
 
+#include "plugin/isolated/IsolatedPlugin.h"
+
 #include <usher/ext/config-schema.h>
 
 #include <algorithm>
@@ -83,8 +85,20 @@ PluginHost::~PluginHost() {
     stop();
 }
 
+std::shared_ptr<const Plugin> PluginHost::open(const PluginSettings& settings) {
+    if (!settings.isolated) return _loader.load(settings.path);
+    if (!_services.helpers())
+        throw PluginRefused("section [plugins." + settings.name +
+                            "]: isolation = process is not possible here: there is no program usher-plugin");
+    return IsolatedPlugin::open(settings, *_services.helpers());
+}
+
+void PluginHost::adopt(TrustedFile file, const std::string& path) {
+    _loader.load(std::move(file), path);
+}
+
 std::shared_ptr<PluginInstance> PluginHost::make(PluginSettings settings) {
-    std::shared_ptr<const Plugin> plugin = _loader.load(settings.path);
+    std::shared_ptr<const Plugin> plugin = open(settings);
     std::string problems;
     for (const std::string& problem : checkKeys(*plugin, settings.config)) problems += "; " + problem;
     if (!problems.empty())
@@ -93,7 +107,7 @@ std::shared_ptr<PluginInstance> PluginHost::make(PluginSettings settings) {
 }
 
 std::vector<std::string> PluginHost::checkConfig(const PluginSettings& settings) {
-    return checkKeys(*_loader.load(settings.path), settings.config);
+    return checkKeys(*open(settings), settings.config);
 }
 
 void PluginHost::add(PluginSettings settings) {
@@ -126,9 +140,19 @@ void PluginHost::sweep() {
 
 void PluginHost::reload(PluginSettings settings) {
     Place& here = place(settings.name);
-    if (settings.path != here.current()->plugin().path)
+    if (settings.isolated != here.current()->plugin().isolated())
+        throw PluginRefused("section [plugins." + settings.name +
+                            "]: another isolation needs a restart of usherd");
+    if (!settings.isolated && settings.path != here.current()->plugin().path)
         throw PluginRefused("section [plugins." + settings.name +
                             "]: another path is new code and needs a restart of usherd");
+    if (!settings.isolated) {
+        std::string problems;
+        for (const std::string& problem : checkConfig(settings)) problems += "; " + problem;
+        if (!problems.empty())
+            throw PluginRefused("section [plugins." + settings.name + "]: " + problems.substr(2));
+        if (here.current()->reloadInPlace(settings.config)) return;
+    }
     std::shared_ptr<PluginInstance> next = make(std::move(settings));
     try {
         if (PluginRoutes routes(next); routes.routes() != here.routes.routes())
@@ -195,6 +219,8 @@ std::vector<PluginStatus> PluginHost::status() const {
         status.healthy = instance->healthy(status.reason);
         status.differsFromDisk = instance->plugin().differsFromDisk();
         status.counters = instance->counters();
+        status.metrics = instance->side().metrics();
+        status.isolated = instance->plugin().isolated();
         all.push_back(std::move(status));
     }
     return all;

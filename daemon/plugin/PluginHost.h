@@ -22,7 +22,9 @@ struct PluginStatus {
     bool healthy = false;
     std::string reason;           ///< when not healthy
     bool differsFromDisk = false; ///< an upgrade was installed: restart to run it
+    bool isolated = false;        ///< in a process of its own
     PluginCounters counters;
+    std::vector<PluginMetric> metrics; ///< its own
 };
 
 /// The plugins of this daemon. One instance, owned by main.
@@ -41,6 +43,10 @@ public:
 
     /// Loads the file, creates the plugin's instance, reads its routes. Throws PluginRefused: do not start.
     void add(PluginSettings settings);
+    /// For a helper process: an add() of this path takes the file that is open already.
+    void adopt(TrustedFile file, const std::string& path);
+    /// What that file's schema says, and who made it. Throws PluginRefused.
+    std::shared_ptr<const Plugin> pluginAt(const std::string& path) { return _loader.load(path); }
     /// Starts them in the order of add(). Throws PluginRefused: do not start.
     void start();
     /// Makes a second instance from new settings, starts it, asks after its health, swaps it in and ends the
@@ -67,6 +73,7 @@ private:
     class Place;
 
     Place& place(const std::string& name) const;
+    std::shared_ptr<const Plugin> open(const PluginSettings& settings);
     std::shared_ptr<PluginInstance> make(PluginSettings settings);
     void sweep();
 

@@ -4,6 +4,7 @@
 #include "plugin/CRequest.h"
 #include "plugin/CText.h"
 #include "plugin/Deferred.h"
+#include "plugin/ThreadRole.h"
 
 #include <algorithm>
 
@@ -50,7 +51,8 @@ void PluginInstance::check(std::shared_ptr<const AuthRequest> request, Done done
             slot->probe = pass == Breaker::Pass::probe;
             slot->done = std::move(done);
             call = slot->handle;
-            inlined = _inline.load(std::memory_order_relaxed) && _inlineNow < kInlineLimit;
+            inlined =
+                _inline.load(std::memory_order_relaxed) && (_inlineNow < kInlineLimit || _plugin->isolated());
             if (inlined) {
                 ++_inlineNow;
                 slot->inlined = slot->inside = slot->entered = true;
@@ -65,7 +67,8 @@ void PluginInstance::check(std::shared_ptr<const AuthRequest> request, Done done
         if (!_checkLane.push({Work::Kind::check, call})) fail(call, "is not running");
         return;
     }
-    noteInlineTime(callCheck(*slot, call));
+    const auto took = callCheck(*slot, call);
+    if (!_plugin->isolated()) noteInlineTime(took);
 }
 
 void PluginInstance::handle(std::unique_ptr<RouteQuestion> question,
@@ -102,6 +105,7 @@ void PluginInstance::serve(Work& work) {
         }
         return;
     }
+    if (work.kind == Work::Kind::timer) return serveTimer(work.call);
     CallSlot* slot;
     {
         Lock lock(_mutex);
@@ -121,6 +125,7 @@ std::chrono::nanoseconds PluginInstance::callCheck(CallSlot& slot, usher_call ca
     const Instant begin = std::chrono::steady_clock::now();
     Deferred deferred(call, this);
     try {
+        ThreadRole role(slot.inlined ? USHER_THREAD_WORKER : USHER_THREAD_CHECK);
         fillRequest(slot);
         _plugin->ops.check(_self, call, &slot.c);
     } catch (...) {
@@ -134,6 +139,7 @@ std::chrono::nanoseconds PluginInstance::callCheck(CallSlot& slot, usher_call ca
 
 void PluginInstance::callRoute(CallSlot& slot, usher_call call) {
     try {
+        ThreadRole role(USHER_THREAD_CHECK);
         fillRequest(slot);
         _handle(_self, call, &slot.route->c);
     } catch (...) {
@@ -215,6 +221,7 @@ std::size_t PluginInstance::expire(Instant now) {
         CallRemains remains;
     };
     std::vector<Over> over;
+    std::vector<usher_timer_id> timers;
     bool opened = false, hangs = false;
     std::size_t open;
     {
@@ -238,10 +245,12 @@ std::size_t PluginInstance::expire(Instant now) {
             _calls.answer(*slot);
             item.remains = _calls.release(*slot);
         }
-        if (_inlineNow > 0) hangs = _calls.anyInlineSince(now - kStuckInline);
+        if (_inlineNow > 0 && !_plugin->isolated()) hangs = _calls.anyInlineSince(now - kStuckInline);
         open = _calls.openCount();
         if (_state == State::draining) _quieter.notifyAll();
+        if (_state == State::running) timers = _timers.due(now);
     }
+    for (usher_timer_id id : timers) _noticeLane.push({Work::Kind::timer, id});
     if (hangs) demote("was inside a NONBLOCKING check for more than 100 ms");
     if (opened)
         _side.say(USHER_LOG_ERROR,
@@ -254,6 +263,32 @@ std::size_t PluginInstance::expire(Instant now) {
         if (item.entered && _plugin->ops.cancel) _noticeLane.push({Work::Kind::cancel, item.call});
     }
     return open;
+}
+
+void PluginInstance::serveTimer(std::uint64_t id) {
+    {
+        Lock lock(_mutex);
+        if (_state != State::running || !_timers.running(id)) return;
+    }
+    try {
+        _onTimer(_self, id);
+    } catch (...) {
+        _side.say(USHER_LOG_ERROR, "threw an exception out of on_timer()");
+    }
+    Lock lock(_mutex);
+    _timers.served(id);
+}
+
+usher_status PluginInstance::startTimer(std::chrono::milliseconds period, std::uint64_t* id) {
+    if (!_onTimer || !id || period < 50ms || period > 24h) return USHER_INVALID;
+    Lock lock(_mutex);
+    *id = _timers.start(period, std::chrono::steady_clock::now());
+    return *id ? USHER_OK : USHER_NO_MEMORY;
+}
+
+void PluginInstance::stopTimer(std::uint64_t id) {
+    Lock lock(_mutex);
+    _timers.stop(id);
 }
 
 void PluginInstance::noteInlineTime(std::chrono::nanoseconds took) {

@@ -8,6 +8,7 @@
 #include "plugin/Lane.h"
 #include "plugin/Plugin.h"
 #include "plugin/PluginSettings.h"
+#include "plugin/PluginTimers.h"
 
 #include <atomic>
 #include <memory>
@@ -80,6 +81,13 @@ public:
     PluginCounters counters();
     HostSide& side() { return _side; }
 
+    /// usher.reload/1. Nothing: the plugin offers none, or wants a second instance. Throws PluginRefused.
+    /// [main]
+    bool reloadInPlace(const Fields& config);
+
+    usher_status startTimer(std::chrono::milliseconds period, std::uint64_t* id);
+    void stopTimer(std::uint64_t id);
+
     // For the C functions; arguments are checked there.
     usher_status complete(usher_call call, const usher_verdict& verdict);
     usher_status respond(usher_call call, const usher_http_response& response);
@@ -105,13 +113,15 @@ private:
     void noteInlineTime(std::chrono::nanoseconds took);
     void demote(const std::string& why);
     void awaitQuiet(Instant until);
+    void serveTimer(std::uint64_t id);
 
     const std::shared_ptr<const Plugin> _plugin;
     const PluginSettings _settings;
     HostSide _side;
     HostTable _host;
-    void* _self = nullptr;         ///< written by create(), before anybody calls
-    const void* _health = nullptr; ///< usher_health of the plugin, or null
+    void* _self = nullptr;                            ///< written by create(), before anybody calls
+    const void* _health = nullptr;                    ///< usher_health of the plugin, or null
+    void (*_onTimer)(void*, std::uint64_t) = nullptr; ///< usher.timer/1 of the plugin, or null
     void (*_handle)(void*, usher_call, const usher_http_request*) = nullptr;
     Lane _checkLane, _routeLane, _noticeLane;
     LifeThread _life;
@@ -124,6 +134,7 @@ private:
     State _state GUARDED_BY(_mutex) = State::created;
     CallTable _calls GUARDED_BY(_mutex);
     Breaker _breaker GUARDED_BY(_mutex);
+    PluginTimers _timers GUARDED_BY(_mutex);
     std::size_t _inlineNow GUARDED_BY(_mutex) = 0;
     std::size_t _openRoutes GUARDED_BY(_mutex) = 0;
     std::size_t _settling GUARDED_BY(_mutex) = 0;

@@ -1,10 +1,13 @@
 // The life cycle of a PluginInstance: create, start, health, stop. The calls are in PluginInstance.cpp.
 #include "plugin/CText.h"
 #include "plugin/PluginInstance.h"
+#include "plugin/ThreadRole.h"
 
 #include "base/Text.h"
 
 #include <usher/ext/health.h>
+#include <usher/ext/reload.h>
+#include <usher/ext/timer.h>
 
 #include <algorithm>
 
@@ -57,6 +60,7 @@ void PluginInstance::live(const char* what, std::function<usher_status(PluginIns
     const bool back = _life.run(
         [this, status, call = std::move(call)] {
             try {
+                ThreadRole role(USHER_THREAD_MAIN);
                 *status = call(*this);
             } catch (...) {
                 _side.say(USHER_LOG_ERROR, "threw an exception across the C interface");
@@ -89,6 +93,30 @@ void PluginInstance::createInstance() {
         throw;
     }
     _health = extension(USHER_EXT_HEALTH);
+    auto timer = copySized(static_cast<const usher_timer*>(extension(USHER_EXT_TIMER)), sizeof(usher_timer));
+    if (timer) _onTimer = timer->on_timer;
+}
+
+bool PluginInstance::reloadInPlace(const Fields& config) {
+    auto table =
+        copySized(static_cast<const usher_reload*>(extension(USHER_EXT_RELOAD)), sizeof(usher_reload));
+    if (!table || !table->reload) return false;
+    _side.setConfig(config); // the plugin may ask for its secrets
+    auto wantsSecond = std::make_shared<bool>(false);
+    try {
+        live("reload", [reload = table->reload, wantsSecond, copy = config](PluginInstance& me) {
+            std::vector<usher_field> fields;
+            for (const auto& [name, value] : copy) fields.push_back({toC(name), toC(value)});
+            const usher_status status = reload(me._self, fields.data(), fields.size());
+            *wantsSecond = status == USHER_STALE;
+            return *wantsSecond ? USHER_OK : status;
+        });
+    } catch (const PluginRefused&) {
+        _side.setConfig(_settings.config);
+        _deletable = !_life.busy();
+        throw;
+    }
+    return !*wantsSecond;
 }
 
 void PluginInstance::start() {
@@ -186,6 +214,7 @@ bool PluginInstance::stop(std::chrono::milliseconds limit) {
     const bool back = _life.run(
         [this, started] {
             try {
+                ThreadRole role(USHER_THREAD_MAIN);
                 if (started) _plugin->ops.stop(_self);
                 _plugin->ops.destroy(_self);
             } catch (...) {

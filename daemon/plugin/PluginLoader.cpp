@@ -55,6 +55,8 @@ usher_auth_ops readOps(const usher_auth_entry& entry, const std::string& path) {
     return *ops;
 }
 
+} // namespace
+
 void checkMinor(std::uint32_t required, const std::string& path) {
     if (required > USHER_AUTH_MINOR)
         refuse(path, "it needs version 1." + std::to_string(required) +
@@ -62,13 +64,18 @@ void checkMinor(std::uint32_t required, const std::string& path) {
                          std::to_string(USHER_AUTH_MINOR) + ": install a newer usherd");
 }
 
-} // namespace
-
 std::shared_ptr<const Plugin> PluginLoader::load(const std::string& path) {
     Lock lock(_mutex);
     if (auto known = _loaded.find(path); known != _loaded.end()) return known->second;
+    return loadOpened(openTrusted(path), path);
+}
 
-    TrustedFile file = openTrusted(path);
+std::shared_ptr<const Plugin> PluginLoader::load(TrustedFile file, const std::string& path) {
+    Lock lock(_mutex);
+    return loadOpened(std::move(file), path);
+}
+
+std::shared_ptr<const Plugin> PluginLoader::loadOpened(TrustedFile file, const std::string& path) {
     PluginNote note = readPluginNote(file.fd.get(), path);
     checkMinor(note.minorRequired, path);
 

@@ -23,10 +23,17 @@ class PluginLoader {
 public:
     /// Throws PluginRefused. [any-thread]
     std::shared_ptr<const Plugin> load(const std::string& path);
+    /// The same, from a file that somebody has opened and checked.
+    std::shared_ptr<const Plugin> load(TrustedFile file, const std::string& path);
 
 private:
+    std::shared_ptr<const Plugin> loadOpened(TrustedFile file, const std::string& path) REQUIRES(_mutex);
+
     Mutex _mutex;
     std::map<std::string, std::shared_ptr<const Plugin>> _loaded GUARDED_BY(_mutex);
 };
+
+/// Throws PluginRefused when the plugin needs a newer interface than this one.
+void checkMinor(std::uint32_t required, const std::string& path);
 
 } // namespace usher

@@ -19,7 +19,10 @@ struct PluginSettings {
     std::size_t checkThreads = 4;             ///< under USHER_PARALLEL
     std::size_t routeThreads = 2;             ///< for its HTTP routes, under USHER_PARALLEL
     std::size_t maxRoutesInFlight = 256;
-    std::string stateDir; ///< the daemon's; empty: usher.state-dir/1 is not offered
+    bool isolated = false; ///< its code runs in a process of its own
+    bool network = true;   ///< isolated: it may use the network
+    bool ownUser = true;   ///< isolated: not as the daemon's user, where that can be helped
+    std::string stateDir;  ///< the daemon's; empty: usher.state-dir/1 is not offered
     std::optional<std::string> databaseUrl, databasePassword; ///< when the section says `database = shared`
 };
 

@@ -83,8 +83,8 @@ inline constexpr char kStarted[] =
     "WHERE id = $3::uuid AND status = 'running' AND attempt = $4::int AND lease_epoch = $5::bigint "
     "RETURNING id, node_id, attempt) INSERT INTO run_events (run_id, at, type, node_id, attempt, detail) "
     "SELECT id, $1::bigint, 'started', node_id, attempt, $2::text FROM held";
-// Together with the next, one implicit transaction: what a test shows while the run goes on is not worth an
-// fsync, finish() writes it again.
+// Together with another, one implicit transaction: what a run shows while it goes on is not worth an fsync,
+// finish() writes it again.
 inline constexpr char kNoFsync[] = "SELECT set_config('synchronous_commit', 'off', true)";
 // FOR SHARE waits for whoever is moving the run on, and then sees that it is no longer ours.
 inline constexpr char kTest[] =

@@ -146,10 +146,11 @@ bool PostgresRunStore::recordStarted(const ClaimedRun& run, const std::string& s
     bool ours = false;
     const Instant deadline = storageDeadline();
     _sessions.with(deadline, [&](PgConnection& connection) {
-        const PgCommand command{kStarted,
-                                {sqlValue(startedAt), sqlValue(sandbox), sqlValue(run.runId),
-                                 sqlValue(std::int64_t{run.attempt}), sqlValue(run.leaseEpoch)}};
-        ours = connection.run(command, deadline).affected() > 0;
+        const PgCommand commands[] = {{kNoFsync},
+                                      {kStarted,
+                                       {sqlValue(startedAt), sqlValue(sandbox), sqlValue(run.runId),
+                                        sqlValue(std::int64_t{run.attempt}), sqlValue(run.leaseEpoch)}}};
+        ours = connection.run(commands, deadline)[1].affected() > 0;
     });
     return ours;
 }

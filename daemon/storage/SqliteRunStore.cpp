@@ -218,7 +218,7 @@ std::vector<ClaimedRun> SqliteRunStore::runsHeldBy(const std::string& nodeId) {
 
 bool SqliteRunStore::recordStarted(const ClaimedRun& run, const std::string& sandbox, Micros startedAt) {
     bool ours = false;
-    _source.write(storageDeadline(), [&](SqliteConnection& connection) {
+    _source.writeLazily(storageDeadline(), [&](SqliteConnection& connection) {
         const auto node = holder(connection, run.runId, run.attempt, run.leaseEpoch);
         ours = node.has_value();
         if (!ours) return;
@@ -230,7 +230,7 @@ bool SqliteRunStore::recordStarted(const ClaimedRun& run, const std::string& san
 
 bool SqliteRunStore::recordTest(const ClaimedRun& run, const RunTest& test) {
     bool ours = false;
-    _source.write(storageDeadline(), [&](SqliteConnection& connection) {
+    _source.writeLazily(storageDeadline(), [&](SqliteConnection& connection) {
         ours = holder(connection, run.runId, run.attempt, run.leaseEpoch) &&
                writeTest(connection, run.runId, test);
     });

@@ -51,6 +51,14 @@ void SqliteSource::read(Instant deadline, const Use& use) {
 }
 
 void SqliteSource::write(Instant deadline, const Use& use) {
+    write(deadline, use, false);
+}
+
+void SqliteSource::writeLazily(Instant deadline, const Use& use) {
+    write(deadline, use, true);
+}
+
+void SqliteSource::write(Instant deadline, const Use& use, bool lazily) {
     if (!_turn.acquire(deadline))
         throw StorageUnavailable("SQLite: other writers took all the time there was");
     struct Turn {
@@ -59,10 +67,17 @@ void SqliteSource::write(Instant deadline, const Use& use) {
     } turn{_turn};
     try {
         if (!_writer) _writer = std::make_unique<SqliteConnection>(_path);
+        // With a write-ahead log, NORMAL leaves out the sync of this commit only: the next one in FULL brings
+        // both to disk.
+        if (lazily) _writer->script("PRAGMA synchronous = NORMAL");
         transact(deadline, use);
+        if (lazily && _writer) _writer->script("PRAGMA synchronous = FULL");
     } catch (const StorageUnavailable& error) {
         note(error.what());
         _writer.reset();
+        throw;
+    } catch (...) {
+        if (lazily) _writer.reset(); // its setting with it
         throw;
     }
     note({});

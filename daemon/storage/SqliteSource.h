@@ -25,11 +25,15 @@ public:
     void read(Instant deadline, const Use&);
     /// BEGIN IMMEDIATE … COMMIT inside the turn; an exception out of `use` rolls back.
     void write(Instant deadline, const Use&);
+    /// The same without waiting for the disk: after a power cut it may not have happened, unless a later
+    /// write() has; never is it half there. For what is written again or can be missed.
+    void writeLazily(Instant deadline, const Use&);
 
     SqliteTurn& turn() { return _turn; }
     bool healthy(std::string& reason) const;
 
 private:
+    void write(Instant deadline, const Use&, bool lazily);
     void transact(Instant deadline, const Use&);
     std::unique_ptr<SqliteConnection> borrow(Instant deadline);
     void giveBack(std::unique_ptr<SqliteConnection>);

@@ -15,7 +15,7 @@ using plugin::Json;
 constexpr std::string_view kPath = "/api/jobs/{id}/api-keys", kKeyPath = "/api/jobs/{id}/api-keys/{keyId}",
                            kRotatePath = "/api/jobs/{id}/api-keys/{keyId}/rotate";
 constexpr std::string_view kHardenPath = "/api/api-keys/harden";
-constexpr std::uint32_t kBodyLimit = 64 << 10;
+constexpr std::uint32_t kBodyLimit = 1u << 20; // of every path but triggers
 constexpr std::size_t kLongestId = 64;
 
 HttpResponse error(const HttpRequest& request, int status, const std::string& title, const std::string& code,
@@ -151,7 +151,7 @@ std::vector<auth::Route> KeyRoutes::routes() {
     return {{"GET", kPath, "key.list", "id", 0},
             {"POST", kPath, "key.create", "id", kBodyLimit},
             {"PATCH", kKeyPath, "key.update", "id", kBodyLimit},
-            {"DELETE", kKeyPath, "key.delete", "id", 0},
+            {"DELETE", kKeyPath, "key.delete", "id", kBodyLimit},
             {"POST", kRotatePath, "key.update", "id", kBodyLimit},
             {"POST", kHardenPath, "key.harden", "", kBodyLimit}};
 }

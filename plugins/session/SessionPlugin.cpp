@@ -12,7 +12,7 @@ namespace {
 
 /// One for each of the host's check threads, one for each thread that hashes.
 constexpr std::size_t kConnections = 6;
-constexpr std::uint32_t kBodyLimit = 16u << 10;
+constexpr std::uint32_t kBodyLimit = 1u << 20; // of every path but triggers
 
 enum RouteIndex : std::uint32_t {
     kSignIn,
@@ -143,7 +143,7 @@ std::vector<auth::Route> SessionPlugin::routes() {
             {"POST", "/api/users", "user.create", "", kBodyLimit},
             {"PATCH", "/api/users/{id}", "user.update", "id", kBodyLimit},
             {"GET", "/api/sessions", "session.list", "", 0},
-            {"DELETE", "/api/sessions/{id}", "session.revoke", "id", 0}};
+            {"DELETE", "/api/sessions/{id}", "session.revoke", "id", kBodyLimit}};
 }
 
 } // namespace usher::session

@@ -11,11 +11,7 @@ from daemon import Daemon, Load, expect, main
 def fault(args, database):
     rounds = args.rounds or (200 if args.long else 2)
     with Daemon(args.build_dir, database).start() as d:
-        # Each start of the script leaves one line outside the daemon: that is the judge of "twice".
-        starts = d.folder / "starts"
-        starts.mkdir()
-        starts.chmod(0o1777)
-        job = d.job(f"mktemp {starts}/$USHER_RUN_ID.XXXXXX", maxConcurrency=16, queueLimit=100000)
+        job = d.counted_job(maxConcurrency=16, queueLimit=100000)
         _, key = d.key(job)
         with Load(d, job, key, 50) as load:
             for _ in range(rounds):
@@ -24,10 +20,7 @@ def fault(args, database):
                 d.start()
             time.sleep(0.5)
             load.stop()
-        d.resend(job, key)
-        d.await_idle()
-        runs, told = d.judge()
-        d.judge_starts(starts, told, runs)
+        runs, told = d.judge_all(job, key)
         for run in told:
             expect(runs[run][0] == "passed", f"{run}: {runs[run]}")
         expect(len(told) > rounds * 5, f"too few acknowledged to mean anything: {d.log.counts()}")

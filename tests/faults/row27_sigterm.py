@@ -24,13 +24,10 @@ def refuses(d, state, port, word, name):
 def fault(args, database):
     rounds = args.rounds or (50 if args.long else 1)
     with Daemon(args.build_dir, database).start() as d:
-        starts = d.folder / "starts"
-        starts.mkdir()
-        starts.chmod(0o1777)
-        job = d.job(f"mktemp {starts}/$USHER_RUN_ID.XXXXXX; sleep 0.1", maxConcurrency=16, queueLimit=100000)
+        job = d.counted_job("sleep 0.1", maxConcurrency=16, queueLimit=100000)
         _, key = d.key(job)
         # One long run per round spans the restart: it goes on, and its end is found.
-        long_job = d.job(f"mktemp {starts}/$USHER_RUN_ID.XXXXXX; sleep 3; exit 7", maxConcurrency=16)
+        long_job = d.counted_job("sleep 3; exit 7", maxConcurrency=16)
         _, long_key = d.key(long_job)
         long_runs, slowest, client = [], 0.0, Client(d.port)
         with Load(d, job, key, 20) as load:
@@ -53,10 +50,7 @@ def fault(args, database):
         with d.log.lock:
             odd = [e for e in d.log.entries if e["status"] not in (0, 202, 503)]
         expect(not odd, f"neither accepted nor 503 nor cut: {odd[:3]}")
-        d.resend(job, key)
-        d.await_idle()
-        runs, told = d.judge()
-        d.judge_starts(starts, told, runs)
+        runs, told = d.judge_all(job, key)
         for run in told:
             expect(runs[run] == ("failed" if run in long_runs else "passed", 1), f"{run}: {runs[run]}")
         return (f"{rounds} restarts (SIGTERM answered within {slowest:.2f} s), {len(told)} acknowledged, 0 lost, "

@@ -1,52 +1,23 @@
-#include "World.h"
+#include "TriggerFixture.h"
 
-#include <cppunit/extensions/HelperMacros.h>
-
-#include <set>
+#include <atomic>
 #include <thread>
 
 using namespace usher;
 using namespace usher::test;
 
-/// Every row of the trigger's table, over HTTP, on the database that the environment names.
-class TriggerContractTest : public CppUnit::TestFixture {
+/// The rows of the trigger's table, and what a key may do beside triggering.
+class TriggerContractTest : public TriggerFixture {
     CPPUNIT_TEST_SUITE(TriggerContractTest);
     CPPUNIT_TEST(anAcceptedTriggerAnswers202AndRuns);
     CPPUNIT_TEST(refusalsComeInTheDocumentedOrder);
     CPPUNIT_TEST(credentialsOfEveryShape);
-    CPPUNIT_TEST(rateLimitIsExactAndSaidInHeaders);
-    CPPUNIT_TEST(usesRunOut);
-    CPPUNIT_TEST(refusedTriggersSpendNothing);
     CPPUNIT_TEST(bodiesAreJudgedStrictly);
-    CPPUNIT_TEST(aFullQueueAnswers429);
-    CPPUNIT_TEST(idempotencyHoldsForReplaysAndMismatches);
-    CPPUNIT_TEST(whatIsGivenBackIsShownAsFree);
     CPPUNIT_TEST(aKeySeesTheRunsOfItsJob);
     CPPUNIT_TEST(onlyAnAdminHardensKeys);
-    CPPUNIT_TEST(aThousandParallelRequestsMakeOneRun);
     CPPUNIT_TEST(waitAnswersWithTheEndedRun);
     CPPUNIT_TEST(aRevokedKeyIsDeadAtOnce);
     CPPUNIT_TEST_SUITE_END();
-
-    static std::unique_ptr<World> _world;
-
-    static World& world() {
-        if (!_world) _world = std::make_unique<World>();
-        return *_world;
-    }
-    static void expect(const Answer& answer, int status, const std::string& title, const std::string& code) {
-        CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, status, answer.status);
-        Json body = answer.json();
-        CPPUNIT_ASSERT_EQUAL(title, body.at("error").get<std::string>());
-        CPPUNIT_ASSERT_EQUAL(code, body.at("code").get<std::string>());
-        CPPUNIT_ASSERT(!body.at("message").get<std::string>().empty());
-        CPPUNIT_ASSERT_EQUAL(answer.field("x-request-id"), body.at("requestId").get<std::string>());
-        if (status == 401) CPPUNIT_ASSERT(answer.field("www-authenticate").starts_with("Bearer"));
-        if (status == 429 || status == 503) CPPUNIT_ASSERT(!answer.field("retry-after").empty());
-    }
-    static std::size_t runsOf(const std::string& job) {
-        return world().admin("GET", "/api/runs?limit=200&jobId=" + job).json().at("runs").size();
-    }
 
     void anAcceptedTriggerAnswers202AndRuns() {
         World& w = world();
@@ -128,56 +99,6 @@ class TriggerContractTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(202, w.trigger(upper, key.key).status);
     }
 
-    void rateLimitIsExactAndSaidInHeaders() {
-        World& w = world();
-        std::string job = w.createJob({"true"});
-        auto key = w.createKey(job, {{"rateLimit", {{"max", 10}, {"windowSeconds", 3600}}}});
-        std::atomic<int> accepted{0}, limited{0}, other{0};
-        std::vector<std::thread> threads;
-        for (int t = 0; t < 8; ++t)
-            threads.emplace_back([&] {
-                Http http(w.port());
-                for (int i = 0; i < 5; ++i) {
-                    Answer a =
-                        http.request("POST", "/api/jobs/" + job + "/trigger", {{"X-Api-Key", key.key}});
-                    ++(a.status == 202 ? accepted : a.status == 429 ? limited : other);
-                }
-            });
-        for (auto& thread : threads) thread.join();
-        CPPUNIT_ASSERT_EQUAL(10, accepted.load());
-        CPPUNIT_ASSERT_EQUAL(30, limited.load());
-        Answer answer = w.trigger(job, key.key);
-        expect(answer, 429, "Rate limit exceeded", "RATE_LIMITED");
-        CPPUNIT_ASSERT_EQUAL(10, answer.json().at("limit").get<int>());
-        CPPUNIT_ASSERT_EQUAL(0, answer.json().at("remaining").get<int>());
-        CPPUNIT_ASSERT(!answer.json().at("resetAt").get<std::string>().empty());
-        CPPUNIT_ASSERT_EQUAL(std::string("10"), answer.field("ratelimit-limit"));
-        CPPUNIT_ASSERT_EQUAL(std::string("0"), answer.field("x-ratelimit-remaining"));
-        CPPUNIT_ASSERT(!answer.field("ratelimit-reset").empty());
-        CPPUNIT_ASSERT_EQUAL(std::size_t{10}, runsOf(job));
-    }
-
-    void usesRunOut() {
-        World& w = world();
-        std::string job = w.createJob({"true"});
-        auto key = w.createKey(job, {{"remaining", 2}, {"rateLimit", nullptr}});
-        CPPUNIT_ASSERT_EQUAL(202, w.trigger(job, key.key).status);
-        CPPUNIT_ASSERT_EQUAL(202, w.trigger(job, key.key).status);
-        expect(w.trigger(job, key.key), 429, "Usage limit reached", "USAGE_EXCEEDED");
-    }
-
-    void refusedTriggersSpendNothing() {
-        World& w = world();
-        std::string job = w.createJob({"true"}, {{"paused", true}});
-        auto key = w.createKey(job, {{"remaining", 1}, {"rateLimit", {{"max", 1}, {"windowSeconds", 3600}}}});
-        for (int i = 0; i < 5; ++i) CPPUNIT_ASSERT_EQUAL(409, w.trigger(job, key.key).status);
-        w.admin("PATCH", "/api/jobs/" + job, {{"paused", false}});
-        for (int i = 0; i < 5; ++i) CPPUNIT_ASSERT_EQUAL(400, w.trigger(job, key.key, "{\"x\":1}").status);
-        Answer answer = w.trigger(job, key.key);
-        CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 202, answer.status);
-        CPPUNIT_ASSERT_EQUAL(429, w.trigger(job, key.key).status);
-    }
-
     void bodiesAreJudgedStrictly() {
         World& w = world();
         std::string job = w.createJob({"echo \"$TARGET $MODE\""},
@@ -202,63 +123,6 @@ class TriggerContractTest : public CppUnit::TestFixture {
         std::string run = good.json().at("data").at("runId").get<std::string>();
         w.finished(run);
         CPPUNIT_ASSERT_EQUAL(std::string("abc fast\n"), w.admin("GET", "/api/runs/" + run + "/log").body);
-    }
-
-    void aFullQueueAnswers429() {
-        World w("capacity = 0\n[queue]\nlimit = 8\n");
-        std::string job = w.createJob({"true"}, {{"queueLimit", 5}}), other = w.createJob({"true"});
-        auto key = w.createKey(job, {{"rateLimit", nullptr}}),
-             otherKey = w.createKey(other, {{"rateLimit", nullptr}});
-        for (int i = 0; i < 5; ++i) {
-            Answer answer = w.trigger(job, key.key);
-            CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 202, answer.status);
-            CPPUNIT_ASSERT_EQUAL(i + 1, answer.json().at("data").at("position").get<int>());
-        }
-        expect(w.trigger(job, key.key), 429, "Queue capacity limit reached", "QUEUE_FULL");
-        for (int i = 0; i < 3; ++i) CPPUNIT_ASSERT_EQUAL(202, w.trigger(other, otherKey.key).status);
-        expect(w.trigger(other, otherKey.key), 429, "Queue capacity limit reached", "QUEUE_FULL");
-        std::string queued = w.admin("GET", "/api/runs?status=queued&jobId=" + job).json()["runs"][0]["id"];
-        CPPUNIT_ASSERT_EQUAL(200, w.admin("POST", "/api/runs/" + queued + "/cancel").status);
-        CPPUNIT_ASSERT_EQUAL(202, w.trigger(job, key.key).status);
-    }
-
-    void idempotencyHoldsForReplaysAndMismatches() {
-        World& w = world();
-        std::string job = w.createJob({"true"});
-        auto key = w.createKey(job, {{"remaining", 1}, {"rateLimit", nullptr}});
-        Answer first = w.trigger(job, key.key, "{}", {{"Idempotency-Key", "deploy-1"}});
-        CPPUNIT_ASSERT_EQUAL_MESSAGE(first.body, 202, first.status);
-        CPPUNIT_ASSERT_EQUAL(std::string(), first.field("idempotent-replayed"));
-        // The key is used up; the replay is answered all the same, and equally.
-        Answer again = w.trigger(job, key.key, "{}", {{"Idempotency-Key", "deploy-1"}});
-        CPPUNIT_ASSERT_EQUAL_MESSAGE(again.body, 202, again.status);
-        CPPUNIT_ASSERT_EQUAL(std::string("true"), again.field("idempotent-replayed"));
-        CPPUNIT_ASSERT_EQUAL(first.body, again.body);
-        expect(w.trigger(job, key.key, "{ }", {{"Idempotency-Key", "deploy-1"}}), 422, "Idempotency mismatch",
-               "IDEMPOTENCY_MISMATCH");
-        expect(w.trigger(job, key.key, "{}", {{"Idempotency-Key", "deploy-2"}}), 429, "Usage limit reached",
-               "USAGE_EXCEEDED");
-        auto fresh = w.createKey(job);
-        CPPUNIT_ASSERT_EQUAL(
-            400, w.trigger(job, fresh.key, R"({"idempotencyKey":"a"})", {{"Idempotency-Key", "b"}}).status);
-        CPPUNIT_ASSERT_EQUAL(
-            202, w.trigger(job, fresh.key, R"({"idempotencyKey":"a"})", {{"Idempotency-Key", "a"}}).status);
-        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, runsOf(job));
-    }
-
-    void whatIsGivenBackIsShownAsFree() {
-        World& w = world();
-        std::string job = w.createJob({"true"});
-        auto key = w.createKey(job, {{"rateLimit", {{"max", 10}, {"windowSeconds", 3600}}}});
-        auto left = [&](const std::string& body, Headers more = {}) {
-            Answer answer = w.trigger(job, key.key, body, std::move(more));
-            CPPUNIT_ASSERT_EQUAL(answer.field("ratelimit-remaining"), answer.field("x-ratelimit-remaining"));
-            return std::to_string(answer.status) + " " + answer.field("ratelimit-remaining");
-        };
-        CPPUNIT_ASSERT_EQUAL(std::string("202 9"), left("{}", {{"Idempotency-Key", "a"}}));
-        CPPUNIT_ASSERT_EQUAL(std::string("202 9"), left("{}", {{"Idempotency-Key", "a"}}));
-        CPPUNIT_ASSERT_EQUAL(std::string("400 9"), left("{"));
-        CPPUNIT_ASSERT_EQUAL(std::string("202 8"), left("{}"));
     }
 
     void aKeySeesTheRunsOfItsJob() {
@@ -310,31 +174,6 @@ class TriggerContractTest : public CppUnit::TestFixture {
         Answer answer = w.admin("POST", path);
         CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 200, answer.status);
         CPPUNIT_ASSERT(answer.json().at("unchanged").get<int>() >= 0);
-    }
-
-    void aThousandParallelRequestsMakeOneRun() {
-        World& w = world();
-        std::string job = w.createJob({"true"});
-        auto key = w.createKey(job, {{"remaining", 1}, {"rateLimit", {{"max", 1}, {"windowSeconds", 60}}}});
-        std::mutex mutex;
-        std::set<std::string> bodies;
-        std::atomic<int> good{0};
-        std::vector<std::thread> threads;
-        for (int t = 0; t < 50; ++t)
-            threads.emplace_back([&] {
-                Http http(w.port());
-                for (int i = 0; i < 20; ++i) {
-                    Answer a = http.request("POST", "/api/jobs/" + job + "/trigger",
-                                            {{"X-Api-Key", key.key}, {"Idempotency-Key", "one"}}, "{}");
-                    good += a.status == 202;
-                    std::lock_guard lock(mutex);
-                    bodies.insert(a.body);
-                }
-            });
-        for (auto& thread : threads) thread.join();
-        CPPUNIT_ASSERT_EQUAL(1000, good.load());
-        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, bodies.size());
-        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, runsOf(job));
     }
 
     void waitAnswersWithTheEndedRun() {
@@ -395,9 +234,6 @@ class TriggerContractTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(0, wrong.load());
         w.admin("PATCH", "/api/jobs/" + job, {{"paused", true}});
     }
-
-public:
-    static void dropWorld() { _world.reset(); }
 };
-std::unique_ptr<World> TriggerContractTest::_world;
+
 CPPUNIT_TEST_SUITE_REGISTRATION(TriggerContractTest);

@@ -6,7 +6,9 @@
 #include "exec/ProcessTable.h"
 #include "exec/Remains.h"
 #include "exec/RunSpec.h"
+#include "exec/Sandbox.h"
 #include "exec/Wire.h"
+#include "exec/launcher/UidClaims.h"
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -61,7 +63,9 @@ std::string joined(const std::vector<uid_t>& uids) {
 } // namespace
 
 Launcher::Launcher(LauncherFacts facts, UniqueFd connection, UniqueFd listener)
-    : _facts(std::move(facts)), _listener(std::move(listener)) {
+    : _facts(std::move(facts)), _listener(std::move(listener)),
+      _helpers(_facts.leaderPath.substr(0, _facts.leaderPath.rfind('/') + 1) + "usher-plugin",
+               _facts.pluginUid, _facts.pluginGid) {
     _epoll.reset(::epoll_create1(EPOLL_CLOEXEC));
     _null.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
     _runs.reset(::open(_facts.config.runsDir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -70,6 +74,12 @@ Launcher::Launcher(LauncherFacts facts, UniqueFd connection, UniqueFd listener)
     if (::access(_facts.leaderPath.c_str(), X_OK) != 0 && _facts.problem.empty())
         _facts.problem = "cannot execute " + _facts.leaderPath + " (as user " + std::to_string(::geteuid()) +
                          "): " + std::strerror(errno);
+    if (_facts.problem.empty() && _facts.config.sandbox == "strict") {
+        const uid_t uid = _facts.config.firstUid;
+        if (std::string why = whyNotStrict({uid, static_cast<gid_t>(uid)}); !why.empty())
+            _facts.problem = "this machine cannot give sandbox strict: " + why +
+                             "; see usherd.conf(5), or say [exec] sandbox = basic";
+    }
     adopt();
     if (_listener) watch(_epoll.get(), _listener.get());
     if (connection) {
@@ -89,9 +99,9 @@ void Launcher::adopt() {
     std::set<uid_t> used;
     if (ownUids) used = uidsInUse(config.firstUid, config.lastUid);
     std::vector<uid_t> held;
-    const std::vector<FoundLeader> leaders = findLeaders(::geteuid());
+    const std::vector<FoundLeader> leaders = findLeaders(::geteuid(), config.runsDir);
     for (const FoundLeader& found : leaders) {
-        Leader leader{found.runId, found.attempt, found.uids, handleOf(found.pid), false};
+        Leader leader{found.runId, found.attempt, found.uids, UniqueFd(), handleOf(found.pid), false};
         if (!leader.handle) continue;
         held.insert(held.end(), found.uids.begin(), found.uids.end());
         watch(_epoll.get(), leader.handle.get());
@@ -101,15 +111,18 @@ void Launcher::adopt() {
         for (pid_t pid : findOrphans(config.runsDir, leaders)) ::kill(pid, SIGKILL);
         return;
     }
-    for (uid_t uid : used)
-        if (std::find(held.begin(), held.end(), uid) == held.end()) killUser(uid);
+    for (uid_t uid : used) {
+        if (std::find(held.begin(), held.end(), uid) != held.end()) continue;
+        const UniqueFd claim = openUidClaims();
+        if (claimUids(claim, {uid})) killUser(uid); // or it is a test of another daemon
+    }
     _uids = std::make_unique<UidPool>(config.firstUid, config.lastUid, held);
 }
 
 void Launcher::greet(int connection) {
     sendPacket(connection, {{"op", "hello"},
                             {"profile", _facts.config.sandbox},
-                            {"sandbox", describeSandbox(_facts.config.sandbox, _uids != nullptr)},
+                            {"sandbox", describeSandbox(_facts.config, _uids != nullptr, false)},
                             {"runsDir", _facts.config.runsDir},
                             {"problem", _facts.problem}});
 }
@@ -127,8 +140,10 @@ int Launcher::serve() {
                 accept();
             else if (leader != _leaders.end())
                 onLeaderEnd(leader->first);
-            else if (!receive(fd))
+            else if (!_helpers.reap(fd) && !receive(fd)) {
+                _helpers.connectionClosed(fd);
                 std::erase_if(_connections, [&](const UniqueFd& one) { return one.get() == fd; });
+            }
         }
         reapCleaners();
         if (_orphansExpected) sweepOrphans();
@@ -152,7 +167,19 @@ bool Launcher::receive(int connection) {
         Received what = receivePacket(connection, packet);
         if (what == Received::nothing) return true;
         if (what == Received::closed) return false;
-        if (packet.body.value("op", "") != "start") continue;
+        const std::string op = packet.body.value("op", "");
+        if (op == "connect" && packet.descriptors.size() == 1 && _connections.size() < 16) {
+            greet(packet.descriptors[0].get());
+            watch(_epoll.get(), packet.descriptors[0].get());
+            _connections.push_back(std::move(packet.descriptors[0]));
+        }
+        if (op == "plugin") {
+            int handle = -1;
+            sendPacket(connection, _helpers.start(packet.body, packet.descriptors, connection, handle));
+            if (handle >= 0) watch(_epoll.get(), handle);
+        }
+        if (op == "plugin-end") _helpers.end(packet.body);
+        if (op != "start") continue;
         int control = packet.descriptors.empty() ? -1 : packet.descriptors[0].get();
         sendPacket(connection, start(packet.body, control));
     }
@@ -174,29 +201,33 @@ Json Launcher::start(const Json& request, int control) {
     struct stat st {};
     if (!folder || ::fstat(folder.get(), &st) != 0 || st.st_uid != ::geteuid())
         return refused("no folder of ours for this run");
-    std::vector<uid_t> uids;
+    TakenUids users;
     if (_uids) {
-        uids =
-            _uids->take(1); // tests of a run go one after the other: they share a uid as they share a folder
-        if (uids.empty()) return refused("every uid of [exec] uid_range is in use", true);
+        // One for each test that runs at the same time. Fewer when there are no more: the run takes longer.
+        const auto wanted = std::clamp<std::int64_t>(request.value("parallelism", std::int64_t{1}), 1, 64);
+        for (auto count = static_cast<std::size_t>(wanted); users.uids.empty() && count > 0; count /= 2)
+            users = _uids->take(count);
+        if (users.uids.empty()) return refused("every uid of [exec] uid_range is in use", true);
     }
-    pid_t pid = spawn(run, attempt, uids, folder.get(), control);
+    pid_t pid = spawn(run, attempt, users, folder.get(), control);
     if (pid < 0) {
         std::string why = std::string("cannot start ") + _facts.leaderPath + ": " + std::strerror(errno);
         bool retry = errno == EAGAIN || errno == ENOMEM;
-        if (_uids) _uids->giveBack(uids);
+        if (_uids) _uids->giveBack(users.uids);
         return refused(why, retry);
     }
-    Leader leader{run, attempt, uids, handleOf(pid), true};
+    Leader leader{run, attempt, users.uids, std::move(users.claim), handleOf(pid), true};
     watch(_epoll.get(), leader.handle.get());
     _leaders.emplace(pid, std::move(leader));
     return {{"op", "started"}, {"run", run}, {"attempt", attempt}, {"pid", pid}};
 }
 
-pid_t Launcher::spawn(const std::string& runId, int attempt, const std::vector<uid_t>& uids, int folder,
+pid_t Launcher::spawn(const std::string& runId, int attempt, const TakenUids& users, int folder,
                       int control) {
-    UniqueFd order = textFile(toOrderJson({runId, attempt, _facts.config.sandbox, uids, _facts.config}));
-    UniqueFd from[] = {raised(order.get()), raised(folder), control >= 0 ? raised(control) : UniqueFd()};
+    UniqueFd order =
+        textFile(toOrderJson({runId, attempt, _facts.config.sandbox, users.uids, _facts.config}));
+    UniqueFd from[] = {raised(order.get()), raised(folder), control >= 0 ? raised(control) : UniqueFd(),
+                       users.claim ? raised(users.claim.get()) : UniqueFd()};
     if (!from[0] || !from[1]) return -1;
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
@@ -204,8 +235,10 @@ pid_t Launcher::spawn(const std::string& runId, int attempt, const std::vector<u
     posix_spawn_file_actions_adddup2(&actions, from[0].get(), LeaderOrder::kOrderFd);
     posix_spawn_file_actions_adddup2(&actions, from[1].get(), LeaderOrder::kFolderFd);
     if (from[2]) posix_spawn_file_actions_adddup2(&actions, from[2].get(), LeaderOrder::kControlFd);
+    if (from[3]) posix_spawn_file_actions_adddup2(&actions, from[3].get(), LeaderOrder::kClaimFd);
+    if (!from[2]) posix_spawn_file_actions_addclose(&actions, LeaderOrder::kControlFd);
     posix_spawn_file_actions_addclosefrom_np(&actions,
-                                             from[2] ? LeaderOrder::kControlFd + 1 : LeaderOrder::kControlFd);
+                                             from[3] ? LeaderOrder::kClaimFd + 1 : LeaderOrder::kClaimFd);
     posix_spawnattr_t attributes;
     posix_spawnattr_init(&attributes);
     sigset_t none, all;
@@ -216,8 +249,10 @@ pid_t Launcher::spawn(const std::string& runId, int attempt, const std::vector<u
     posix_spawnattr_setflags(&attributes,
                              POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
 
-    std::string name = "usher-leader", number = std::to_string(attempt), users = joined(uids);
-    char* arguments[] = {name.data(), const_cast<char*>(runId.c_str()), number.data(), users.data(), nullptr};
+    std::string name = "usher-leader", number = std::to_string(attempt), uids = joined(users.uids),
+                runs = _facts.config.runsDir;
+    char* arguments[] = {
+        name.data(), const_cast<char*>(runId.c_str()), number.data(), uids.data(), runs.data(), nullptr};
     char* environment[] = {nullptr};
     pid_t pid = -1;
     int error = ::posix_spawn(&pid, _facts.leaderPath.c_str(), &actions, &attributes, arguments, environment);
@@ -240,25 +275,28 @@ void Launcher::onLeaderEnd(pid_t pid) {
         if (_uids) _uids->giveBack(leader.uids);
     } else {
         _orphansExpected = true;
-        cleanUpBehind(leader);
+        cleanUpBehind(std::move(leader));
     }
 }
 
-void Launcher::cleanUpBehind(const Leader& leader) {
+void Launcher::cleanUpBehind(Leader leader) {
+    if (!leader.claim) leader.claim = openUidClaims();
+    const bool exclusive = claimUids(leader.claim, leader.uids);
     pid_t child = ::fork();
     if (child == 0) {
+        if (!exclusive) leader.uids.clear(); // another launcher has given them out again
         for (uid_t uid : leader.uids) killUser(uid);
         std::string path = leader.runId + "/" + attemptFolder(leader.attempt);
         if (UniqueFd attempt = openBeneath(_runs.get(), path, O_RDONLY | O_DIRECTORY)) {
             UniqueFd box = openBeneath(attempt.get(), "box", O_RDONLY | O_DIRECTORY);
             for (uid_t uid : leader.uids)
-                if (box) emptyAsUser(box.get(), uid);
+                if (box) emptyAsUser(box.get(), {uid, static_cast<gid_t>(leader.uids[0])});
             removeTree(attempt.get(), "box");
         }
         ::_exit(0);
     }
     if (child > 0)
-        _cleaners.emplace(child, leader.uids);
+        _cleaners.emplace(child, std::move(leader));
     else if (_uids)
         _uids->giveBack(leader.uids); // /proc is looked at before they are used again
 }
@@ -270,7 +308,7 @@ void Launcher::reapCleaners() {
             ++at;
             continue;
         }
-        if (_uids) _uids->giveBack(at->second);
+        if (_uids) _uids->giveBack(at->second.uids);
         at = _cleaners.erase(at);
     }
 }
@@ -280,7 +318,7 @@ void Launcher::reapCleaners() {
 void Launcher::sweepOrphans() {
     _orphansExpected = false;
     for (pid_t child : childrenOf(::getpid())) {
-        if (_leaders.count(child) || _cleaners.count(child)) continue;
+        if (_leaders.count(child) || _cleaners.count(child) || _helpers.owns(child)) continue;
         ::kill(child, SIGKILL);
         int status;
         ::waitpid(child, &status, WNOHANG);

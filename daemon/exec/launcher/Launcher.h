@@ -3,6 +3,7 @@
 #include "base/Json.h"
 #include "base/UniqueFd.h"
 #include "exec/ExecConfig.h"
+#include "exec/launcher/PluginHelpers.h"
 #include "exec/launcher/UidPool.h"
 
 #include <chrono>
@@ -18,13 +19,18 @@ struct LauncherFacts {
     ExecConfig config;
     std::string leaderPath;
     bool privileged = false; ///< setuid, setgid and kill are ours
-    std::string problem;     ///< why nothing can be started; told to whoever connects
+    uid_t pluginUid = 0;     ///< of user usher-plugin; 0: there is none, or we may not become it
+    gid_t pluginGid = 0;
+    std::string problem; ///< why nothing can be started; told to whoever connects
 };
 
-/// Starts leaders on request and looks after what they leave. One thread, one loop.
-///   {"op":"start","run":UUID,"attempt":N,"profile":P} and a connection for the leader as a descriptor
+/// Starts leaders on request and looks after what they leave; and plugins' processes (PluginHelpers.h). One
+/// thread, one loop.
+///   {"op":"start","run":UUID,"attempt":N,"profile":P,"parallelism":N} and a connection for the leader as a
+///   descriptor
 ///   → {"op":"started","run":…,"attempt":…,"pid":…} |
 ///   {"op":"refused","run":…,"attempt":…,"why":…,"retry":bool}
+///   {"op":"connect"} and a descriptor: one more connection
 /// A connection begins with {"op":"hello","profile":…,"sandbox":…,"problem":…}. A request names a run below
 /// the runs folder; what is executed, as whom and with which limits comes from the configuration alone.
 class Launcher {
@@ -40,6 +46,7 @@ private:
         std::string runId;
         int attempt = 0;
         std::vector<uid_t> uids;
+        UniqueFd claim;  ///< on the uids; empty for those that an earlier launcher started
         UniqueFd handle; ///< pidfd
         bool ours = true;
     };
@@ -50,10 +57,9 @@ private:
     /// False: the connection is to be closed.
     bool receive(int connection);
     Json start(const Json& request, int control);
-    pid_t spawn(const std::string& runId, int attempt, const std::vector<uid_t>& uids, int folder,
-                int control);
+    pid_t spawn(const std::string& runId, int attempt, const TakenUids& users, int folder, int control);
     void onLeaderEnd(pid_t pid);
-    void cleanUpBehind(const Leader& leader);
+    void cleanUpBehind(Leader leader);
     void reapCleaners();
     void sweepOrphans();
 
@@ -62,8 +68,9 @@ private:
     UniqueFd _listener, _runs, _null, _epoll;
     std::unique_ptr<UidPool> _uids;
     std::map<pid_t, Leader> _leaders;
-    std::map<pid_t, std::vector<uid_t>> _cleaners; ///< child processes, and the uids that are free after them
+    std::map<pid_t, Leader> _cleaners; ///< child processes, and whose uids are free after them
     bool _orphansExpected = false;
+    PluginHelpers _helpers;
 };
 
 } // namespace usher

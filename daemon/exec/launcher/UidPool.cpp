@@ -1,6 +1,7 @@
 #include "exec/launcher/UidPool.h"
 
 #include "exec/ProcessTable.h"
+#include "exec/launcher/UidClaims.h"
 
 namespace usher {
 
@@ -11,12 +12,21 @@ UidPool::UidPool(uid_t first, uid_t last, const std::vector<uid_t>& held) : _fir
     check();
 }
 
-std::vector<uid_t> UidPool::take(std::size_t count) {
+TakenUids UidPool::take(std::size_t count) {
     if (_free.size() < count) check();
-    std::vector<uid_t> uids;
-    if (_free.size() < count) return uids;
-    for (; uids.size() < count; _free.pop_front()) uids.push_back(_free.front());
-    return uids;
+    TakenUids taken{{}, openUidClaims()};
+    // Another launcher's go to the end of the line.
+    for (std::size_t left = _free.size(); left > 0 && taken.uids.size() < count; --left) {
+        const uid_t uid = _free.front();
+        _free.pop_front();
+        if (claimUids(taken.claim, {uid}))
+            taken.uids.push_back(uid);
+        else
+            _free.push_back(uid);
+    }
+    if (taken.uids.size() == count) return taken;
+    _free.insert(_free.begin(), taken.uids.begin(), taken.uids.end());
+    return {};
 }
 
 void UidPool::giveBack(const std::vector<uid_t>& uids) {

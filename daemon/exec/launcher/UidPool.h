@@ -1,5 +1,7 @@
 #pragma once
 
+#include "base/UniqueFd.h"
+
 #include <sys/types.h>
 
 #include <deque>
@@ -7,6 +9,13 @@
 #include <vector>
 
 namespace usher {
+
+/// Uids for the tests of one run. They are its own, on this machine, for as long as `claim` is open somewhere
+/// (UidClaims.h).
+struct TakenUids {
+    std::vector<uid_t> uids;
+    UniqueFd claim; ///< may be empty: there is no place for claims
+};
 
 /// The uids that tests run under. One that was given back is given out again only after /proc showed no
 /// process with it; the look at /proc is taken when the rest runs out, so that its price is shared by many.
@@ -16,8 +25,8 @@ public:
     /// `held`: uids that leaders of an earlier launcher still use.
     UidPool(uid_t first, uid_t last, const std::vector<uid_t>& held);
 
-    /// Nothing when fewer than `count` are free.
-    std::vector<uid_t> take(std::size_t count);
+    /// None when fewer than `count` are free.
+    TakenUids take(std::size_t count);
     void giveBack(const std::vector<uid_t>& uids);
 
 private:

@@ -35,6 +35,17 @@ constexpr const char* kUsage =
     "usher-launcher --leader PATH (--fd N | --socket PATH) [--config FILE] [--runs-dir DIR]\n"
     "Starts usher-leader for usherd. Configured by section [exec] of usherd.conf.\n";
 
+/// /etc/passwd by hand: this program may be linked statically, and asks no name service.
+void findPluginUser(LauncherFacts& facts) {
+    if (!facts.privileged) return;
+    for (const std::string& line : split(readFile("/etc/passwd", 1 << 20).value_or(""), '\n')) {
+        const std::vector<std::string> part = split(line, ':');
+        if (part.size() < 4 || part[0] != "usher-plugin") continue;
+        facts.pluginUid = static_cast<uid_t>(parseInteger(part[2]).value_or(0));
+        facts.pluginGid = static_cast<gid_t>(parseInteger(part[3]).value_or(0));
+    }
+}
+
 bool parse(int argc, char** argv, Arguments& arguments) {
     for (int i = 1; i + 1 < argc; i += 2) {
         std::string_view name = argv[i], value = argv[i + 1];
@@ -76,10 +87,10 @@ void readConfig(const Arguments& arguments, LauncherFacts& facts) {
     facts.config = execConfigFrom(file, problems);
     if (!arguments.runsDir.empty()) facts.config.runsDir = arguments.runsDir;
     facts.leaderPath = arguments.leader;
-    if (facts.config.sandbox == "basic" && !facts.privileged)
-        problems.push_back(
-            "sandbox basic gives each test a uid of its own, and for that usher-launcher must be "
-            "started as root; [exec] sandbox = none runs tests as the daemon's own user");
+    if (facts.config.sandbox != "none" && !facts.privileged)
+        problems.push_back("sandbox " + facts.config.sandbox +
+                           " gives each test a uid of its own, and for that usher-launcher must be "
+                           "started as root; [exec] sandbox = none runs tests as the daemon's own user");
     for (const std::string& problem : problems)
         facts.problem += (facts.problem.empty() ? "" : "\n") + problem;
 }
@@ -121,6 +132,7 @@ int main(int argc, char** argv) {
     facts.privileged = (permittedCapabilities() & kLauncherCapabilities) == kLauncherCapabilities;
     ServiceManager manager;
     readConfig(arguments, facts);
+    findPluginUser(facts);
     struct stat runs {};
     try {
         makeRunsDir(facts.config.runsDir);

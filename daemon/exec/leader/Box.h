@@ -1,40 +1,57 @@
 #pragma once
 
 #include "base/UniqueFd.h"
+#include "exec/Credentials.h"
 
 #include <sys/types.h>
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace usher {
 
 /// The part of an attempt's folder that its tests may enter: work (their current folder, with their scripts),
-/// home, tmp, and for each test artifacts-N and results-N. With a test uid of its own, each folder belongs to
-/// us and to the test's group, so that nobody else gets in, and is sticky, so that a test cannot replace what
-/// we put there. We must be in that group. Belongs to the leader's loop; failures say what and why in
-/// `problem`.
+/// home, tmp, and for each test artifacts-N and results-N. With users of the tests' own, each folder belongs
+/// to us and to the run's group (artifacts-N and results-N to the group of their test), so that nobody else
+/// gets in, and is sticky, so that a test cannot replace what we put there. We must be in those groups.
+/// Belongs to the leader's loop; failures say what and why in `problem`.
+///
+/// With one user the emptied box is kept for the next run under that uid, as `spare-UID` beside the runs:
+/// making its folders and removing them again cost a third of a short run. It is kept only when nothing of
+/// the user is alive and nothing of the run is left in it; the user can change neither owner nor mode of its
+/// folders.
 class Box {
 public:
-    Box(int attemptFolder, std::string attemptPath, std::optional<uid_t> uid);
+    /// `runsDir`: where boxes are kept; "": they are not.
+    Box(int attemptFolder, std::string attemptPath, std::vector<TestUser> users, const std::string& runsDir);
 
     bool create(std::string& problem);
     bool writeScript(const std::string& name, std::string_view text, std::string& problem);
-    bool makeTestFolders(int position, std::string& problem);
+    bool makeTestFolders(int position, std::optional<TestUser> user, std::string& problem);
+    const std::string& ownPath() const { return _path; }
     /// Of "work", "tmp", … as the test names it.
     std::string path(const std::string& inside) const { return _path + "/" + inside; }
     int folder() const { return _folder.get(); }
     bool isEmpty(const std::string& inside) const;
-    /// Removes it: what the tests made, under their uid. True when nothing is left.
+    /// Removes it, with what the tests made; or empties it and keeps it. True when nothing is left of the
+    /// run.
     bool remove();
 
 private:
-    bool makeShared(const std::string& name, std::string& problem);
-    bool share(int fd, mode_t shared, mode_t alone, const std::string& name, std::string& problem) const;
+    bool makeShared(const std::string& name, std::optional<gid_t> group, std::string& problem);
+    bool share(int fd, std::optional<gid_t> group, mode_t shared, mode_t alone, const std::string& name,
+               std::string& problem) const;
+    std::optional<gid_t> runGroup() const;
+    bool takeSpare();
+    bool keepAsSpare();
+    bool empty(const std::string& name);
 
     int _attempt;
     std::string _path;
-    std::optional<uid_t> _uid;
+    std::vector<TestUser> _users;
+    std::string _spare; ///< where it is kept; "": nowhere
+    bool _wasSpare = false;
     UniqueFd _folder;
 };
 

@@ -2,7 +2,6 @@
 
 #include "base/Json.h"
 #include "base/Text.h"
-#include "exec/Credentials.h"
 #include "exec/Files.h"
 #include "exec/leader/HarvestChild.h"
 
@@ -43,7 +42,7 @@ bool isArtifactPath(const std::string& path) {
     return true;
 }
 
-Harvest::Harvest(int attempt, int box, int position, std::optional<uid_t> uid, Allowance& allowance)
+Harvest::Harvest(int attempt, int box, int position, std::optional<TestUser> user, Allowance& allowance)
     : _attempt(attempt), _position(position), _allowance(allowance) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) {
@@ -55,7 +54,7 @@ Harvest::Harvest(int attempt, int box, int position, std::optional<uid_t> uid, A
     _child = ::fork();
     if (_child == 0) {
         _pipe.release();
-        runHarvestChild(box, position, uid, ends[1], allowance.bytes, allowance.files);
+        runHarvestChild(box, position, user, ends[1], allowance.bytes, allowance.files);
     }
     if (_child < 0) note(std::string("artifacts and results were not read: ") + std::strerror(errno));
     ::fcntl(_pipe.get(), F_SETFL, O_NONBLOCK);

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/UniqueFd.h"
-#include "exec/ExecConfig.h"
+#include "exec/Credentials.h"
 
 #include <sys/types.h>
 
@@ -24,7 +24,7 @@ public:
     };
 
     /// Starts the child. `attempt` and `box` must outlive it.
-    Harvest(int attempt, int box, int position, std::optional<uid_t> uid, Allowance& allowance);
+    Harvest(int attempt, int box, int position, std::optional<TestUser> user, Allowance& allowance);
     ~Harvest();
 
     int descriptor() const { return _pipe.get(); }

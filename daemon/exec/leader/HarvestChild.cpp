@@ -3,7 +3,6 @@
 #include "base/Json.h"
 #include "base/Text.h"
 #include "base/UniqueFd.h"
-#include "exec/Credentials.h"
 #include "exec/Files.h"
 #include "exec/JUnitReport.h"
 
@@ -136,10 +135,10 @@ private:
 
 } // namespace
 
-void runHarvestChild(int box, int position, std::optional<uid_t> uid, int pipe, std::int64_t bytesLeft,
+void runHarvestChild(int box, int position, std::optional<TestUser> user, int pipe, std::int64_t bytesLeft,
                      int filesLeft) {
     ::signal(SIGPIPE, SIG_IGN);
-    if (uid && !becomeUser(*uid, static_cast<gid_t>(*uid))) ::_exit(1);
+    if (user && !becomeUser(*user)) ::_exit(1);
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     const std::string number = std::to_string(position);
     HarvestChild child(pipe, bytesLeft, filesLeft);

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <sys/types.h>
+#include "exec/Credentials.h"
 
 #include <cstdint>
 #include <optional>
@@ -13,7 +13,7 @@ bool isArtifactPath(const std::string& path);
 
 /// The reading side of a Harvest: becomes the test's user, then sends to `pipe` lines of JSON:
 /// {"file": path, "bytes": n} with n bytes behind it; {"note": text}; {"cases": […]}; {"end": true}.
-[[noreturn]] void runHarvestChild(int box, int position, std::optional<uid_t> uid, int pipe,
+[[noreturn]] void runHarvestChild(int box, int position, std::optional<TestUser> user, int pipe,
                                   std::int64_t bytesLeft, int filesLeft);
 
 } // namespace usher

@@ -25,9 +25,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto kDrain = 2s;
-constexpr auto kKillAtMost = 10s;
-constexpr auto kHarvestAtMost = 120s;
 constexpr auto kSecretsAtMost = 10s;
 
 Micros wallClock() {
@@ -40,7 +37,8 @@ Instant instant() {
 } // namespace
 
 Leader::Leader(LeaderOrder order, UniqueFd runFolder, UniqueFd control)
-    : _order(std::move(order)), _runFolder(std::move(runFolder)), _control(std::move(control)) {}
+    : _order(std::move(order)), _runFolder(std::move(runFolder)),
+      _control(std::move(control)), _facts{_order, _run, -1, nullptr, nullptr, {}, {}, {}, {}} {}
 
 bool Leader::begin() {
     auto spec = readBeneath(_runFolder.get(), "run.json", 256u << 20);
@@ -67,9 +65,9 @@ bool Leader::begin() {
     _control.tell({{"e", "hello"}});
     _control.setGreeting({{"e", "hello"}});
 
-    if (!_order.uids.empty()) _uid = _order.uids[0];
-    _sandbox = describeSandbox(_order.profile, _uid.has_value());
-    _allowance = {_order.config.artifactCapBytes, _order.config.artifactCapFiles};
+    chooseUsers();
+    _sandbox = describeSandbox(_order.config, !_users.empty(), _run.network);
+    if (_order.profile == "strict") _filter = std::make_unique<SyscallFilter>();
     _runStartedAt = wallClock();
     _runDeadline = instant() + std::chrono::seconds(std::max(1, _run.timeoutSeconds));
     std::stable_sort(_run.tests.begin(), _run.tests.end(),
@@ -81,9 +79,28 @@ bool Leader::begin() {
             test.status = TestStatus::error;
             test.errorDetails = _runProblem;
         }
-        _index = _results.size();
+        _next = _results.size();
+        return true;
     }
+    _facts.folder = _attempt.get();
+    _facts.box = _box.get();
+    _facts.filter = _filter.get();
+    _facts.temporary = _temporary->path();
+    _facts.allowance = {_order.config.artifactCapBytes, _order.config.artifactCapFiles};
+    _facts.journal = [this](const Json& entry) { journal(entry); };
+    _facts.tellGrew = [this] { tellGrew(); };
     return true;
+}
+
+/// As many tests at once as the job says, but never two with one uid: they could kill and trace each other.
+void Leader::chooseUsers() {
+    _parallelism = std::clamp<std::size_t>(static_cast<std::size_t>(std::max(1, _run.parallelism)), 1,
+                                           std::max<std::size_t>(1, _run.tests.size()));
+    if (_order.uids.empty()) return;
+    _parallelism = std::min(_parallelism, _order.uids.size());
+    for (std::size_t i = 0; i < _parallelism; ++i)
+        _users.push_back({_order.uids[i], static_cast<gid_t>(_order.uids[0])});
+    _freeUsers.assign(_users.begin(), _users.end());
 }
 
 /// Before the attempt is begun: a leader that got none may be followed by one that does.
@@ -94,7 +111,6 @@ void Leader::takeSecrets() {
         if (!secrets) throw std::runtime_error("the job's secrets did not come");
         _run.secrets = std::move(*secrets);
     }
-    _mask = std::make_unique<SecretMask>(_run.secrets);
 }
 
 /// After the first test was started, because a new file may cost half a millisecond. Who looks for a leader
@@ -112,15 +128,16 @@ void Leader::publish() {
 }
 
 bool Leader::prepareBox() {
-    if (_uid) { // only a member may give files to the test's group
-        gid_t groups[] = {::getegid(), static_cast<gid_t>(*_uid)};
-        if (::setgroups(2, groups) != 0) {
+    if (!_users.empty()) { // only a member may give files to the tests' groups
+        std::vector<gid_t> groups = {::getegid()};
+        for (const TestUser& user : _users) groups.push_back(static_cast<gid_t>(user.uid));
+        if (::setgroups(groups.size(), groups.data()) != 0) {
             _runProblem = std::string("cannot join the tests' group: ") + std::strerror(errno);
             return false;
         }
     }
     std::string path = _order.config.runsDir + "/" + _order.runId + "/" + attemptFolder(_order.attempt);
-    _box = std::make_unique<Box>(_attempt.get(), path, _uid);
+    _box = std::make_unique<Box>(_attempt.get(), path, _users, _order.config.runsDir);
     if (!_box->create(_runProblem)) return false;
     _temporary = std::make_unique<ShortName>(_order.config.runsDir, _box->path("tmp"));
     // All scripts before the first test: later ones cannot find their names taken.
@@ -133,10 +150,10 @@ bool Leader::prepareBox() {
 
 int Leader::run() {
     if (!begin()) return _exitCode;
-    while (_phase != Phase::ended) {
+    while (!_over) {
         while (step()) {
         }
-        if (_phase != Phase::ended) wait();
+        if (!_over) wait();
     }
     end();
     _temporary.reset();
@@ -147,84 +164,55 @@ int Leader::run() {
 
 bool Leader::step() {
     checkStop();
-    switch (_phase) {
-    case Phase::next:
-        return stepNext();
-    case Phase::running:
-        return stepRunning();
-    case Phase::draining:
-        return stepDraining();
-    case Phase::killing:
-        return stepKilling();
-    case Phase::harvesting:
-        return stepHarvesting();
-    case Phase::ended:
-        break;
+    bool moved = false;
+    for (auto& test : _running) moved |= test->step(_stop, nothingLeft(*test));
+    for (std::size_t i = 0; i < _running.size();) {
+        if (!_running[i]->ended()) {
+            ++i;
+            continue;
+        }
+        auto ended = std::move(_running[i]);
+        _running.erase(_running.begin() + static_cast<std::ptrdiff_t>(i));
+        onEnded(*ended);
     }
-    return false;
-}
-
-void Leader::setPhase(Phase phase, std::optional<Instant> deadline) {
-    _phase = phase;
-    _phaseDeadline = deadline;
+    while (_running.size() < _parallelism && startNext()) moved = true;
+    if (_running.empty() && _next >= _results.size()) _over = true;
+    return moved && !_over;
 }
 
 void Leader::checkStop() {
-    if (_run.leaseUntil && _stop != Stop::lease && _phase != Phase::ended &&
+    if (_run.leaseUntil && _stop != Stop::lease && !_over &&
         SystemClock{}.bootTime() >= _run.leaseUntil - kBeforeLeaseEnds) {
         _stop = Stop::lease;
         _runProblem = "its node could not renew its lease in time";
     }
-    bool timed = _phase == Phase::running || (_phase == Phase::next && _index < _results.size());
+    bool timed = _next < _results.size() || std::any_of(_running.begin(), _running.end(),
+                                                        [](const auto& test) { return test->running(); });
     if (_stop == Stop::none && timed && instant() >= _runDeadline) _stop = Stop::timeout;
 }
 
-bool Leader::stepNext() {
+/// False: there is none to start.
+bool Leader::startNext() {
+    if (_next >= _results.size()) return false;
     // A cancel may have come before the first test, or while the last one was brought in.
     for (int connection : _control.connections()) onControl(connection);
-    if (_index >= _results.size()) {
-        setPhase(Phase::ended);
-    } else if (_stop != Stop::none) {
-        for (; _index < _results.size(); ++_index) present().status = TestStatus::skipped;
-    } else {
-        startOne(_run.tests[_index]);
+    checkStop();
+    if (_stop != Stop::none || _leftovers) {
+        for (; _next < _results.size(); ++_next) _results[_next].status = TestStatus::skipped;
+        return false;
     }
-    return true;
-}
-
-void Leader::startOne(const TestToRun& test) {
-    RunTest& result = present();
-    std::string problem;
-    if (_box->makeTestFolders(test.position, problem)) {
-        auto plan = planTest(_order, _run, test, *_box, _temporary->path());
-        if (auto* why = std::get_if<std::string>(&plan)) {
-            problem = *why;
-        } else {
-            _exited = _childless = false;
-            _testStarted = instant();
-            _test = startTest(std::get<TestPlan>(plan));
-            problem = _test.problem;
-        }
+    std::optional<TestUser> user;
+    if (!_users.empty()) user = _freeUsers.front();
+    const TestToRun& test = _run.tests[_next];
+    RunTest& result = _results[_next];
+    auto running = std::make_unique<RunningTest>(_facts, test, result, user, _parallelism > 1 || _filter);
+    _childless = false;
+    ++_next;
+    if (!running->start()) {
+        storeResult(result, _next >= _results.size() && _running.empty());
+        return true;
     }
-    if (!problem.empty()) {
-        result.status = TestStatus::error;
-        result.errorDetails = problem;
-        _test = {};
-        storeResult(result, _index + 1 < _results.size());
-        ++_index;
-        return;
-    }
-    _pid = _test.pid;
-    const std::string name = "test-" + std::to_string(test.position) + ".log";
-    UniqueFd file = openBeneath(_attempt.get(), name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND, 0600);
-    if (!file)
-        result.errorDetails = "cannot make " + name + ": " + std::strerror(errno); // its output is lost
-    _log = std::make_unique<OutputLog>(std::move(file), _order.config.outputCapBytes);
-    _announced = 0;
-    _announcedAt = {};
-    _killRounds = 0;
-    result.status = TestStatus::running;
-    result.startedAt = wallClock();
+    if (user) _freeUsers.pop_front();
     if (!_runStarted) {
         _runStarted = true;
         _runStartedAt = *result.startedAt;
@@ -232,124 +220,38 @@ void Leader::startOne(const TestToRun& test) {
     }
     journal({{"t", "test"}, {"test", test.position}, {"status", "running"}, {"at", *result.startedAt}});
     tellGrew();
-    setPhase(Phase::running);
-}
-
-bool Leader::stepRunning() {
-    if (_stop == Stop::lease && !_exited) { // no grace: the time for it is not ours any more
-        _killAt = instant();
-        setPhase(Phase::killing, instant() + kKillAtMost);
-        return true;
-    }
-    if (_stop != Stop::none && !_killAt && !_exited) {
-        ::kill(-_pid, SIGTERM); // its group: it leads a session of its own
-        ::kill(-_pid, SIGCONT);
-        _killAt = instant() + std::chrono::seconds(_order.config.cancelGraceSeconds);
-    }
-    if (_exited) {
-        setPhase(Phase::draining, _killAt ? *_killAt : instant() + kDrain);
-        return true;
-    }
-    if (_killAt && instant() >= *_killAt) {
-        setPhase(Phase::killing, instant() + kKillAtMost);
-        return true;
-    }
-    return false;
-}
-
-bool Leader::stepDraining() {
-    if (_stop == Stop::lease) {
-        setPhase(Phase::killing, instant() + kKillAtMost);
-        return true;
-    }
-    // Stopping: the rest of its group has the grace too, to clean up after itself.
-    bool quiet = _killAt ? _childless : !_test.output || _childless || _stop != Stop::none;
-    if (!quiet && instant() < *_phaseDeadline) return false;
-    setPhase(Phase::killing, instant() + kKillAtMost);
+    _running.push_back(std::move(running));
     return true;
 }
 
-bool Leader::stepKilling() {
+void Leader::onEnded(RunningTest& test) {
+    if (test.leftovers())
+        _leftovers = true; // and nobody else runs under that uid
+    else if (test.user())
+        _freeUsers.push_back(*test.user());
+    // The last one's comes with the run's own.
+    storeResult(test.result(), _next >= _results.size() && _running.empty());
+}
+
+std::vector<pid_t> Leader::strangers() const {
+    std::vector<pid_t> unknown;
+    for (pid_t child : childrenOf(::getpid()))
+        if (std::none_of(_running.begin(), _running.end(),
+                         [&](const auto& test) { return test->owns(child); }))
+            unknown.push_back(child);
+    return unknown;
+}
+
+bool Leader::nothingLeft(const RunningTest& test) {
+    if (!test.kept()) return _childless;
+    if (!test.keeperGone() || test.keeperEndedWell()) return test.keeperGone();
     reap();
-    if (!_childless && instant() < *_phaseDeadline) {
-        if (_uid) killUser(*_uid);
-        // Also with a uid: the helper that kills as that user could have been killed by it first.
-        killDescendants();
-        reap();
-        // What is killed is not gone at once.
-        if (!_childless) {
-            timespec pause{0, std::min(50, 1 + _killRounds++) * 1'000'000};
-            ::nanosleep(&pause, nullptr);
-            return true;
-        }
+    const std::vector<pid_t> unknown = strangers();
+    for (pid_t pid : unknown) {
+        killDescendants(pid);
+        ::kill(pid, SIGKILL);
     }
-    if (!_childless) {
-        _leftovers = true;
-        present().errorDetails = "processes of the test could not be ended";
-    }
-    while (_test.output && readOutput() > 0) { // no writer is left: this ends
-    }
-    _test.output.reset();
-    _log->append(_mask->finish());
-    _log->finish();
-    flushLog(true);
-    const std::string number = std::to_string(present().position);
-    if (!_leftovers && _stop != Stop::lease &&
-        (!_box->isEmpty("artifacts-" + number) || !_box->isEmpty("results-" + number))) {
-        _childless = false;
-        _harvest =
-            std::make_unique<Harvest>(_attempt.get(), _box->folder(), present().position, _uid, _allowance);
-        setPhase(Phase::harvesting, instant() + kHarvestAtMost);
-        return true;
-    }
-    endTest();
-    return true;
-}
-
-bool Leader::stepHarvesting() {
-    if (!_harvest->advance() && instant() < *_phaseDeadline) return false;
-    for (const std::string& note : _harvest->notes()) _log->note(_mask->masked(note));
-    present().casesJson = maskedCases(_harvest->casesJson());
-    pid_t child = _harvest->pid();
-    _harvest.reset();
-    int status;
-    if (child > 0) {
-        ::kill(child, SIGKILL); // it has said all, or took too long
-        while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-        }
-    }
-    flushLog(true);
-    endTest();
-    return true;
-}
-
-void Leader::endTest() {
-    RunTest& result = present();
-    if (!_exited) _exitedAt = instant();
-    result.durationMs =
-        std::chrono::duration_cast<std::chrono::milliseconds>(_exitedAt - _testStarted).count();
-    result.completedAt =
-        *result.startedAt + *result.durationMs * 1000; // by the steady clock: never before it began
-    result.outputBytes = _log->outputBytes();
-    result.truncated = _log->truncated();
-    if (_exited && WIFEXITED(_waitStatus)) result.exitCode = WEXITSTATUS(_waitStatus);
-    if (_exited && WIFSIGNALED(_waitStatus)) result.signal = WTERMSIG(_waitStatus);
-    if (_killAt)
-        result.status = _stop == Stop::timeout  ? TestStatus::timeout
-                        : _stop == Stop::cancel ? TestStatus::cancelled
-                                                : TestStatus::error;
-    else
-        result.status = result.exitCode == 0 ? TestStatus::passed : TestStatus::failed;
-    if (_killAt && _stop == Stop::timeout)
-        result.errorDetails = "the run took longer than " + std::to_string(_run.timeoutSeconds) + " s";
-    _log->sync();
-    storeResult(result, _index + 1 < _results.size());
-    _log.reset();
-    _test = {};
-    _pid = -1;
-    _killAt.reset();
-    ++_index;
-    setPhase(_leftovers ? Phase::ended : Phase::next);
+    return unknown.empty();
 }
 
 } // namespace usher

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -21,8 +22,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto kAnnounceEvery = 20ms; // a test that writes byte by byte must not fill the disk with journal
-constexpr std::int64_t kAnnounceBytes = 32 * 1024;
 constexpr int kResultTries = 60;
 
 } // namespace
@@ -47,37 +46,42 @@ void Leader::wait() {
     watch(_signals.get());
     watch(_control.listener());
     for (int connection : _control.connections()) watch(connection);
-    watch(_test.output.get());
-    if (_harvest) watch(_harvest->descriptor());
+    for (const auto& test : _running)
+        for (int descriptor : test->descriptors()) watch(descriptor);
 
-    Instant now = std::chrono::steady_clock::now(), until = now + 1h;
     // By a descriptor, not by the wait: epoll's clock stands still in suspend, and the lease does not.
     watchLease();
     watch(_leaseTimer.get());
-    if (_phase == Phase::running && _stop == Stop::none) until = std::min(until, _runDeadline);
-    if (_phaseDeadline) until = std::min(until, *_phaseDeadline);
-    if (_killAt) until = std::min(until, *_killAt);
-    if (_log && _log->readableBytes() > _announced) until = std::min(until, _announcedAt + kAnnounceEvery);
-    auto left = std::chrono::ceil<std::chrono::milliseconds>(until - now).count();
-    // A child that ended before its signal was blocked would not wake us.
-    reap();
-    if (_exited && _phase == Phase::running) left = 0;
 
-    std::array<epoll_event, 16> events;
-    int count = ::epoll_wait(_epoll.get(), events.data(), static_cast<int>(events.size()),
-                             static_cast<int>(std::max<std::int64_t>(0, left)));
+    std::array<epoll_event, 64> events;
+    int count = ::epoll_wait(_epoll.get(), events.data(), static_cast<int>(events.size()), untilNextLook());
     for (int i = 0; i < count; ++i) {
         int fd = events[static_cast<std::size_t>(i)].data.fd;
+        const auto connections = _control.connections();
         if (fd == _signals.get())
             onSignals();
         else if (fd == _control.listener())
             _control.accept();
-        else if (fd == _test.output.get())
-            readOutput();
-        else if (fd != _leaseTimer.get() && (!_harvest || fd != _harvest->descriptor()))
+        else if (std::find(connections.begin(), connections.end(), fd) != connections.end())
             onControl(fd);
+        else
+            for (const auto& test : _running) test->readable(fd);
     }
-    flushLog(false);
+    for (const auto& test : _running) test->flushLog(false);
+}
+
+int Leader::untilNextLook() {
+    // A child that ended before its signal was blocked would not wake us.
+    reap();
+    Instant now = std::chrono::steady_clock::now(), until = now + 1h;
+    for (const auto& test : _running) {
+        if (auto next = test->nextLook()) until = std::min(until, *next);
+        if (!test->running()) continue;
+        if (test->exited()) return 0;
+        if (_stop == Stop::none) until = std::min(until, _runDeadline);
+    }
+    auto left = std::chrono::ceil<std::chrono::milliseconds>(until - now).count();
+    return static_cast<int>(std::max<std::int64_t>(0, left));
 }
 
 void Leader::watchLease() {
@@ -109,64 +113,12 @@ void Leader::onControl(int connection) {
 }
 
 void Leader::reap() {
-    if (_harvest) return; // its child is waited for by name
     int status = 0;
     pid_t pid;
-    while ((pid = ::waitpid(-1, &status, WNOHANG)) > 0) {
-        if (pid != _pid) continue;
-        _exited = true;
-        _waitStatus = status;
-        _exitedAt = std::chrono::steady_clock::now();
-    }
+    while ((pid = ::waitpid(-1, &status, WNOHANG)) > 0)
+        for (const auto& test : _running)
+            if (test->reaped(pid, status)) break;
     _childless = pid < 0 && errno == ECHILD;
-}
-
-std::size_t Leader::readOutput() {
-    std::array<char, 65536> block;
-    std::size_t came = 0;
-    for (int turn = 0; turn < 16 && _test.output; ++turn) {
-        ssize_t n = ::read(_test.output.get(), block.data(), block.size());
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0 && errno == EAGAIN) break;
-        if (n <= 0) {
-            _test.output.reset();
-            break;
-        }
-        came += static_cast<std::size_t>(n);
-        const std::string_view bytes{block.data(), static_cast<std::size_t>(n)};
-        _mask->empty() ? _log->append(bytes) : _log->append(_mask->feed(bytes));
-        flushLog(false);
-    }
-    return came;
-}
-
-std::string Leader::maskedCases(const std::string& casesJson) const {
-    if (_mask->empty()) return casesJson;
-    auto parsed = parseJson(casesJson, {.maxBytes = 64u << 20, .maxValues = 5'000'000});
-    Json* cases = std::get_if<Json>(&parsed);
-    if (!cases || !cases->is_array()) return "[]";
-    for (Json& one : *cases)
-        for (Json& field : one)
-            if (field.is_string()) field = _mask->masked(field.get_ref<const std::string&>());
-    return toText(*cases);
-}
-
-void Leader::flushLog(bool all) {
-    if (!_log) return;
-    auto now = std::chrono::steady_clock::now();
-    std::int64_t ready = _log->readableBytes();
-    if (ready > _announced &&
-        (all || ready - _announced >= kAnnounceBytes || now >= _announcedAt + kAnnounceEvery)) {
-        for (std::int64_t from = _announced; from < ready;) {
-            // The end of a capped log comes at once; readers want pieces.
-            std::int64_t length = std::min<std::int64_t>(ready - from, 4 * kAnnounceBytes);
-            journal({{"t", "log"}, {"test", present().position}, {"off", from}, {"len", length}});
-            from += length;
-        }
-        _announced = ready;
-        _announcedAt = now;
-        tellGrew();
-    }
 }
 
 void Leader::journal(const Json& entry) {
@@ -178,9 +130,17 @@ void Leader::tellGrew() {
     _control.tell({{"e", "grew"}});
 }
 
-void Leader::storeResult(RunTest& test, bool durable) {
+void Leader::storeResult(const RunTest& test, bool last) {
+    if (last) {
+        _last = &test;
+        return;
+    }
     replaceFile(_attempt.get(), "result-" + std::to_string(test.position) + ".json", toText(toJson(test)),
-                0600, durable);
+                0600, true);
+    tellResult(test);
+}
+
+void Leader::tellResult(const RunTest& test) {
     journal({{"t", "result"}, {"test", test.position}, {"status", toText(test.status)}});
     tellGrew();
 }
@@ -216,7 +176,7 @@ RunOutcome Leader::outcome() const {
         result.status = RunStatus::error;
     } else {
         result.status = RunStatus::passed;
-        decided = &_results.back();
+        decided = &_results.back(); // in the order of the list, not of time
     }
     if (decided) {
         result.exitCode = decided->exitCode;
@@ -240,6 +200,7 @@ void Leader::end() {
         }
         std::this_thread::sleep_for(1s);
     }
+    if (_last) tellResult(*_last);
     journal({{"t", "state"}, {"status", toText(result.status)}});
     _control.tell({{"e", "done"}});
     _control.closeAll();

@@ -1,11 +1,12 @@
 #include "exec/leader/TestProcess.h"
 
-#include "base/Text.h"
-#include "domain/RunStore.h"
-#include "exec/Credentials.h"
+#include "exec/SyscallFilter.h"
+#include "exec/leader/Keeper.h"
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <poll.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -23,28 +24,6 @@ namespace usher {
 
 namespace {
 
-constexpr const char* kPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-bool isProgram(const std::string& path) {
-    struct stat st {};
-    return ::stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 0111);
-}
-
-/// A path for a program's name; nothing when it is not installed.
-std::optional<std::string> findProgram(const std::string& name) {
-    if (name.find('/') != std::string::npos) return isProgram(name) ? std::optional(name) : std::nullopt;
-    for (const std::string& folder : split(kPath, ':'))
-        if (std::string path = folder + "/" + name; isProgram(path)) return path;
-    return std::nullopt;
-}
-
-std::string replaced(std::string text, const Environment& places) {
-    for (const auto& [place, value] : places)
-        for (std::size_t at = 0; (at = text.find(place, at)) != std::string::npos; at += value.size())
-            text.replace(at, place.size(), value);
-    return text;
-}
-
 void limit(int resource, std::int64_t soft, std::int64_t hard) {
     rlimit now{};
     auto which = static_cast<__rlimit_resource>(resource);
@@ -54,8 +33,24 @@ void limit(int resource, std::int64_t soft, std::int64_t hard) {
     ::setrlimit(which, &wanted);
 }
 
-/// The child's last steps before the program. Returns which one failed.
-const char* becomeTest(const TestPlan& plan, int output, int null, pid_t leader) {
+/// Gives up the leader's privileges. Returns what failed.
+const char* becomeUserOf(const TestPlan& plan, pid_t parent) {
+    if (plan.user) {
+        // Counts all processes of the uid: only a uid of its own may have a limit.
+        limit(RLIMIT_NPROC, 1024, 1024);
+        if (!becomeUser(*plan.user)) return "cannot become the test's user";
+    } else {
+        ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+        if (!setCapabilities(0)) return "cannot drop capabilities";
+    }
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return "cannot set no_new_privs";
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL); // after the change of user, which clears it
+    if (::getppid() != parent) ::_exit(1);
+    return nullptr;
+}
+
+/// The test's last steps before the program. Returns which one failed.
+const char* becomeTest(const TestPlan& plan, int output, int null, pid_t parent) {
     ::setsid();
     // By the system call: the C library refuses 32 and 33, and who started the daemon may have ignored them
     // too.
@@ -74,105 +69,114 @@ const char* becomeTest(const TestPlan& plan, int output, int null, pid_t leader)
     limit(RLIMIT_NOFILE, 4096, 65536);
     if (plan.fileLimitBytes > 0) limit(RLIMIT_FSIZE, plan.fileLimitBytes, plan.fileLimitBytes);
     if (plan.memoryLimitBytes > 0) limit(RLIMIT_DATA, plan.memoryLimitBytes, plan.memoryLimitBytes);
-    if (plan.uid) {
-        limit(RLIMIT_NPROC, 1024,
-              1024); // counts all processes of the uid: only a uid of its own may have one
-        if (!becomeUser(*plan.uid, static_cast<gid_t>(*plan.uid))) return "cannot become the test's user";
-    } else {
-        ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-        if (!setCapabilities(0)) return "cannot drop capabilities";
+    if (plan.kept) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (::getppid() != parent) ::_exit(1);
+    } else if (const char* failed = becomeUserOf(plan, parent)) {
+        return failed;
     }
-    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return "cannot set no_new_privs";
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL); // after the change of user, which clears it
-    if (::getppid() != leader) ::_exit(1);
     if (::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) != 0) return "cannot close descriptors";
     return nullptr;
 }
 
+/// What a test's process is born with.
+struct Ends {
+    int null = -1, output = -1, errors = -1, verdict = -1;
+    char* const* arguments = nullptr;
+    char* const* environment = nullptr;
+};
+
+/// What the new processes say through the error pipe before the program is executed: one write each.
+struct Report {
+    pid_t keeper = -1; ///< > 0: the keeper of a sandboxed test has this pid; else a step failed
+    int error = 0;
+    std::array<char, 200> step{};
+};
+
+[[noreturn]] void fail(const Ends& ends, const char* step) {
+    Report report;
+    report.error = errno;
+    std::strncpy(report.step.data(), step, report.step.size() - 1);
+    [[maybe_unused]] ssize_t n = ::write(ends.errors, &report, sizeof report);
+    ::_exit(127);
+}
+
+[[noreturn]] void beTest(const TestPlan& plan, const Ends& ends, pid_t parent) {
+    if (const char* failed = becomeTest(plan, ends.output, ends.null, parent)) fail(ends, failed);
+    if (plan.filter && !plan.filter->apply()) fail(ends, "cannot apply the filter of system calls");
+    ::execve(plan.program.c_str(), ends.arguments, ends.environment);
+    fail(ends, "");
+}
+
+[[noreturn]] void keep(const TestPlan& plan, const Ends& ends) {
+    if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) fail(ends, "cannot become a subreaper");
+    sigset_t all;
+    sigfillset(&all);
+    ::sigprocmask(SIG_BLOCK, &all, nullptr);
+    const pid_t self = ::getpid();
+    const pid_t test = ::fork();
+    if (test < 0) fail(ends, "cannot fork");
+    if (test == 0) beTest(plan, ends, self);
+    // Descriptors that it kept would hold the pipes open for ever.
+    if (::dup2(ends.verdict, 0) < 0 || ::syscall(SYS_close_range, 1U, ~0U, 0U) != 0) ::_exit(1);
+    keepTest(test, 0);
+}
+
+[[noreturn]] void beKeeper(const TestPlan& plan, const Ends& ends, pid_t leader) {
+    if (const char* failed = becomeUserOf(plan, leader)) fail(ends, failed);
+    if (!plan.sandbox) keep(plan, ends);
+    if (const char* failed = enterNamespaces(*plan.user, *plan.sandbox)) fail(ends, failed);
+    // The namespace's first process is the keeper, and a child of the leader's, not ours: we go.
+    const auto keeper = static_cast<pid_t>(::syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0));
+    if (keeper < 0) fail(ends, "cannot start the first process of a pid namespace");
+    if (keeper == 0) {
+        pollfd reader{ends.errors, 0, 0}; // a leader that is gone already sends no signal when it dies
+        if (const char* failed = becomeFirstProcess()) fail(ends, failed);
+        if (::poll(&reader, 1, 0) > 0) ::_exit(1);
+        keep(plan, ends);
+    }
+    Report report;
+    report.keeper = keeper;
+    [[maybe_unused]] ssize_t n = ::write(ends.errors, &report, sizeof report);
+    ::_exit(0);
+}
+
+void reapByName(pid_t child) {
+    int status;
+    while (child > 0 && ::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+}
+
 } // namespace
-
-std::string scriptName(const ExecConfig& config, const TestToRun& test) {
-    const Interpreter* interpreter = findInterpreter(config, test.type);
-    return "test-" + std::to_string(test.position) + (interpreter ? interpreter->extension : std::string());
-}
-
-std::string scriptText(const TestToRun& test) {
-    if (test.plainScript) return test.script;
-    auto decoded = fromBase64(trim(test.script));
-    return decoded && !decoded->empty() && isUtf8(*decoded) ? *decoded : test.script;
-}
-
-std::variant<TestPlan, std::string> planTest(const LeaderOrder& order, const ClaimedRun& run,
-                                             const TestToRun& test, const Box& box,
-                                             const std::string& temporary) {
-    const std::string number = std::to_string(test.position);
-    const std::string artifacts = box.path("artifacts-" + number), results = box.path("results-" + number);
-    const Environment places = {{"{script}", box.path("work/" + scriptName(order.config, test))},
-                                {"{artifacts}", artifacts},
-                                {"{results}", results}};
-    TestPlan plan;
-    // Parameters first: none of them may stand in for what the system itself says.
-    plan.environment = run.parameters;
-    for (const auto& [name, value] : run.secrets) plan.environment[name] = value;
-    const Interpreter* interpreter = findInterpreter(order.config, test.type);
-    if (interpreter) {
-        for (const std::string& word : interpreter->command) plan.arguments.push_back(replaced(word, places));
-        for (const auto& [name, value] : interpreter->environment)
-            plan.environment[name] = replaced(value, places);
-    } else if (test.type == "exec") {
-        for (std::string& word : split(std::string(trim(scriptText(test))), ' '))
-            if (!word.empty()) plan.arguments.push_back(std::move(word));
-        const auto& allowed = order.config.execAllow;
-        if (plan.arguments.empty() ||
-            std::find(allowed.begin(), allowed.end(), plan.arguments[0]) == allowed.end())
-            return "exec: " +
-                   (plan.arguments.empty() ? std::string("no program") : oneLine(plan.arguments[0], 200)) +
-                   " is not on the list [exec] exec_allow";
-    } else {
-        return "no interpreter for tests of type '" + oneLine(test.type, 60) + "': [exec] interpreter." +
-               oneLine(test.type, 60) + " is not set";
-    }
-    auto program = findProgram(plan.arguments[0]);
-    if (!program) return "interpreter not installed: " + oneLine(plan.arguments[0], 200);
-    plan.program = *program;
-    plan.environment["PATH"] = kPath;
-    plan.environment["HOME"] = box.path("work");
-    plan.environment["LANG"] = "C.UTF-8";
-    plan.environment["TMPDIR"] = temporary;
-    plan.environment["USHER_RUN_ID"] = run.runId;
-    plan.environment["USHER_JOB_ID"] = run.jobId;
-    plan.environment["USHER_TEST_ID"] = test.testId;
-    plan.environment["USHER_ATTEMPT"] = std::to_string(order.attempt);
-    plan.environment["USHER_ARTIFACTS"] = artifacts;
-    plan.environment["USHER_RESULTS"] = results;
-    plan.workFolder = box.path("work");
-    if (!order.uids.empty()) plan.uid = order.uids[0];
-    if (order.profile != "none") {
-        plan.memoryLimitBytes = order.config.memoryLimitBytes;
-        plan.fileLimitBytes = order.config.fileLimitBytes;
-    }
-    return plan;
-}
 
 StartedTest startTest(const TestPlan& plan) {
     StartedTest started;
     int output[2], errors[2];
     {
         // The pipe belongs to the test's user, or a script could not open /dev/stdout and /dev/stderr again.
-        AsFileUser user(plan.uid.value_or(::geteuid()));
+        AsFileUser user(plan.user ? plan.user->uid : ::geteuid());
         if (::pipe2(output, O_CLOEXEC) != 0) {
             started.problem = std::string("cannot make a pipe: ") + std::strerror(errno);
             return started;
         }
     }
     started.output.reset(output[0]);
-    UniqueFd outputEnd(output[1]), null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    UniqueFd outputEnd(output[1]), null(::open("/dev/null", O_RDONLY | O_CLOEXEC)), verdictEnd;
     ::fcntl(output[0], F_SETFL, O_NONBLOCK);
     if (!null || ::pipe2(errors, O_CLOEXEC) != 0) {
         started.problem = std::string("cannot prepare: ") + std::strerror(errno);
         return started;
     }
     UniqueFd errorsRead(errors[0]), errorsWrite(errors[1]);
+    if (plan.kept) {
+        int verdict[2];
+        if (::pipe2(verdict, O_CLOEXEC | O_NONBLOCK) != 0) {
+            started.problem = std::string("cannot make a pipe: ") + std::strerror(errno);
+            return started;
+        }
+        started.verdict.reset(verdict[0]);
+        verdictEnd.reset(verdict[1]);
+    }
 
     std::vector<char*> arguments, environment;
     std::vector<std::string> pairs;
@@ -182,43 +186,42 @@ StartedTest startTest(const TestPlan& plan) {
         arguments.push_back(const_cast<char*>(argument.c_str()));
     environment.push_back(nullptr);
     arguments.push_back(nullptr);
+    const Ends ends{null.get(),       outputEnd.get(),  errorsWrite.get(),
+                    verdictEnd.get(), arguments.data(), environment.data()};
 
-    pid_t leader = ::getpid();
+    const pid_t leader = ::getpid();
     pid_t child = ::fork();
     if (child < 0) {
         started.problem = std::string("cannot fork: ") + std::strerror(errno);
         return started;
     }
     if (child == 0) {
-        const char* failed = becomeTest(plan, output[1], null.get(), leader);
-        if (!failed) {
-            ::execve(plan.program.c_str(), arguments.data(), environment.data());
-            failed = "";
-        }
-        std::array<char, 256> text{};
-        int code = errno;
-        std::memcpy(text.data(), &code, sizeof code);
-        std::strncpy(text.data() + sizeof code, failed, text.size() - sizeof code - 1);
-        [[maybe_unused]] ssize_t n = ::write(errors[1], text.data(), text.size());
-        ::_exit(127);
+        if (plan.kept)
+            beKeeper(plan, ends, leader);
+        else
+            beTest(plan, ends, leader);
     }
     outputEnd.reset();
     errorsWrite.reset();
-    std::array<char, 256> text{};
-    ssize_t n;
-    do n = ::read(errorsRead.get(), text.data(), text.size());
-    while (n < 0 && errno == EINTR);
-    if (n <= 0) {
-        started.pid = child;
-        return started;
+    verdictEnd.reset();
+    pid_t keeper = -1;
+    Report failure;
+    for (Report report;;) {
+        ssize_t n = ::read(errorsRead.get(), &report, sizeof report);
+        if (n < 0 && errno == EINTR) continue;
+        if (n != static_cast<ssize_t>(sizeof report)) break;
+        if (report.keeper > 0)
+            keeper = report.keeper;
+        else
+            failure = report;
     }
-    int status, code;
-    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
-    std::memcpy(&code, text.data(), sizeof code);
-    const char* step = text.data() + sizeof code;
-    started.problem =
-        (*step ? std::string(step) : "cannot start " + plan.program) + ": " + std::strerror(code);
+    if (plan.sandbox) reapByName(child); // it has made the keeper, or said why not
+    started.pid = plan.sandbox ? keeper : child;
+    if (failure.error == 0 && started.pid > 0) return started;
+    reapByName(started.pid);
+    started.pid = -1;
+    started.problem = (failure.step[0] ? std::string(failure.step.data()) : "cannot start " + plan.program) +
+                      ": " + std::strerror(failure.error);
     return started;
 }
 

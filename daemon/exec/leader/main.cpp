@@ -46,7 +46,9 @@ int main(int argc, char**) {
     ::umask(077);
     UniqueFd folder(LeaderOrder::kFolderFd);
     UniqueFd control(::fcntl(LeaderOrder::kControlFd, F_GETFD) >= 0 ? LeaderOrder::kControlFd : -1);
-    for (int fd : {LeaderOrder::kOrderFd, LeaderOrder::kFolderFd, LeaderOrder::kControlFd})
+    // The claim stays open for as long as this process lives, and belongs to no test.
+    for (int fd :
+         {LeaderOrder::kOrderFd, LeaderOrder::kFolderFd, LeaderOrder::kControlFd, LeaderOrder::kClaimFd})
         ::fcntl(fd, F_SETFD, FD_CLOEXEC);
     // For the case that the leader itself cannot say any more what went wrong.
     UniqueFd spare(control ? ::fcntl(control.get(), F_DUPFD_CLOEXEC, 10) : -1);

@@ -12,6 +12,7 @@
 #include "domain/WebhookStore.h"
 #include "http/OpenApiDocument.h"
 #include "http/Router.h"
+#include "http/StaticAsset.h"
 #include "observe/Health.h"
 #include "observe/Metrics.h"
 
@@ -61,6 +62,9 @@ void addNodeRoutes(Router& router, Services& services);
 void addMetricsRoute(Router& router, Services& services);
 /// `document` outlives the router and changes no more once the listener has started.
 void addOpenApiRoute(Router& router, const OpenApiDocument& document);
+/// The web console's pages and files, and /api/docs; nothing when there are no assets. `assets` outlive the
+/// router.
+void addConsoleRoutes(Router& router, std::span<const StaticAsset> assets);
 
 /// The id in the path, or 400 with the words of the contract; nothing when it was refused.
 std::optional<std::string> jobIdOf(Context& context);

@@ -19,15 +19,17 @@ void guide(Services& services, Context& context) {
         settings.publicUrl.empty() ? "http://127.0.0.1:" + std::to_string(settings.port) : settings.publicUrl;
     std::string url = base + "/api/jobs/" + *id + "/trigger";
     std::string curl = "curl -fsS -X POST -H \"Authorization: Bearer $USHER_API_KEY\" " + url;
-    Json guide = {{"url", url},
-                  {"method", "POST"},
-                  {"header", "Authorization: Bearer <API key>"},
-                  {"curl", curl},
-                  {"githubActions",
-                   "- name: Trigger " + job->name +
-                       "\n  env:\n    USHER_API_KEY: ${{ secrets.USHER_API_KEY }}\n  run: " + curl + "\n"},
-                  {"gitlabCi",
-                   "trigger:\n  script:\n    - " + curl + "\n  # USHER_API_KEY: a masked CI/CD variable\n"}};
+    Json guide = {
+        {"url", url},
+        {"method", "POST"},
+        {"header", "Authorization: Bearer <API key>"},
+        {"curl", curl},
+        // The command holds ": ", which a plain scalar of YAML must not; JSON's strings are YAML's.
+        {"githubActions", "- name: " + toText(Json("Trigger " + job->name)) +
+                              "\n  env:\n    USHER_API_KEY: ${{ secrets.USHER_API_KEY }}\n  run: |\n    " +
+                              curl + "\n"},
+        {"gitlabCi",
+         "trigger:\n  script:\n    - |\n      " + curl + "\n  # USHER_API_KEY: a masked CI/CD variable\n"}};
     context.reply(Reply::json(200, {{"success", true}, {"trigger", std::move(guide)}}));
 }
 

@@ -23,8 +23,12 @@
 #include "ext/db-turn.h"
 #include "ext/health.h"
 #include "ext/http-routes.h"
+#include "ext/metrics.h"
+#include "ext/reload.h"
 #include "ext/secrets.h"
 #include "ext/state-dir.h"
+#include "ext/thread-check.h"
+#include "ext/timer.h"
 
 #include <chrono>
 #include <cstdint>
@@ -265,6 +269,30 @@ public:
         return table ? std::string(view(table->daemon_dir(_host))) : std::string();
     }
 
+    /// A counter of the plugin's own on /metrics. Nothing happens when the host keeps none.
+    void count(std::string_view name, double value = 1, const Fields& labels = {}) const {
+        change(name, value, labels, true);
+    }
+    /// A gauge of its own.
+    void gauge(std::string_view name, double value, const Fields& labels = {}) const {
+        change(name, value, labels, false);
+    }
+    /// onTimer() is called every `period` from now on; 0: the host has no timers, or no more.
+    usher_timer_id startTimer(std::chrono::milliseconds period) const {
+        const auto* table = extension<usher_timer_host>(USHER_EXT_TIMER);
+        usher_timer_id id = 0;
+        if (table && period.count() > 0) table->start(_host, static_cast<std::uint32_t>(period.count()), &id);
+        return id;
+    }
+    void stopTimer(usher_timer_id id) const {
+        if (const auto* table = extension<usher_timer_host>(USHER_EXT_TIMER)) table->stop(_host, id);
+    }
+    /// USHER_THREAD_*; USHER_THREAD_OTHER also when the host does not tell.
+    std::int32_t thread() const {
+        const auto* table = extension<usher_thread_check>(USHER_EXT_THREAD_CHECK);
+        return table ? table->current(_host) : USHER_THREAD_OTHER;
+    }
+
     template <class Table>
     const Table* extension(const char* id) const {
         return static_cast<const Table*>(_host->get_extension(_host, id));
@@ -272,6 +300,13 @@ public:
     const usher_host* raw() const noexcept { return _host; }
 
 private:
+    void change(std::string_view name, double value, const Fields& labels, bool counter) const {
+        const auto* table = extension<usher_metrics>(USHER_EXT_METRICS);
+        if (!table) return;
+        std::vector<usher_field> c;
+        for (const auto& [label, text] : labels) c.push_back({str(label), str(text)});
+        (counter ? table->add : table->set)(_host, str(name), value, c.data(), c.size());
+    }
     const usher_host* _host;
 };
 

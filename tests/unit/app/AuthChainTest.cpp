@@ -1,4 +1,5 @@
 #include "app/AuthChain.h"
+#include "app/Shadow.h"
 
 #include "support/Fakes.h"
 
@@ -16,6 +17,7 @@ class AuthChainTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(modeAllNeedsEveryAllow);
     CPPUNIT_TEST(aLaterDenyGivesBackWhatEarlierAllowsCost);
     CPPUNIT_TEST(explainEndsAsCheckDoesAndKeepsNothing);
+    CPPUNIT_TEST(aShadowIsAskedAndNeverDecides);
     CPPUNIT_TEST_SUITE_END();
 
     static Answer ask(AuthChain& chain) {
@@ -57,6 +59,28 @@ class AuthChainTest : public CppUnit::TestFixture {
                         CPPUNIT_ASSERT_EQUAL(1, calls);
                         CPPUNIT_ASSERT_EQUAL(2 * asked, a.asked + b.asked + c.asked);
                     }
+    }
+    void aShadowIsAskedAndNeverDecides() {
+        ScriptedAuthenticator live("live", allowed("live:1")), shy("shy", saying(Decision::deny, "NO")),
+            like("like", allowed("like:1")), broken("broken", saying(Decision::error));
+        std::vector<std::string> lines;
+        auto report = [&](const std::string& line) { lines.push_back(line); };
+        Shadow differs(shy, report), agrees(like, report), cannot(broken, report);
+        for (Shadow* shadow : {&differs, &agrees, &cannot}) {
+            AuthChain chain("run", AuthChain::Mode::first, {&live}, shadow);
+            Answer answer = ask(chain);
+            CPPUNIT_ASSERT_EQUAL(std::string("live:1"), answer.verdict.principal.id);
+            CPPUNIT_ASSERT_EQUAL(std::size_t{1}, answer.settlements.size());
+            CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, shadow->asked());
+        }
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, differs.differences());
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, agrees.differences() + cannot.differences());
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, cannot.errors());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, lines.size());
+        CPPUNIT_ASSERT(lines[0].find("shy denies (NO) where chain run allows") != std::string::npos);
+        AuthChain refusing("run", AuthChain::Mode::first, {&shy}, &agrees);
+        CPPUNIT_ASSERT(ask(refusing).verdict.decision == Decision::deny);
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t{1}, agrees.differences());
     }
     void theFirstThatDoesNotAbstainDecides() {
         ScriptedAuthenticator a("a", saying(Decision::abstain, "A")), b("b", allowed("b:1")),

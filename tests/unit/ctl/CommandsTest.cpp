@@ -11,7 +11,9 @@ class CommandsTest : public CommandFixture {
     CPPUNIT_TEST(jsonPrintsWhatTheServerSaid);
     CPPUNIT_TEST(namesAreLookedUpOverAllPages);
     CPPUNIT_TEST(namesThatTwoJobsHaveAreRefused);
+    CPPUNIT_TEST(filtersGoIntoTheQuery);
     CPPUNIT_TEST(jobCreateSendsItsOptions);
+    CPPUNIT_TEST(jobUpdateSendsOnlyWhatIsNamed);
     CPPUNIT_TEST(importMakesOnceAndThenUpdates);
     CPPUNIT_TEST_SUITE_END();
 
@@ -76,6 +78,15 @@ class CommandsTest : public CommandFixture {
         CPPUNIT_ASSERT_EQUAL(2, command({"job", "delete", "x"}));
         CPPUNIT_ASSERT(person.said("2 jobs have the name x"));
     }
+    void filtersGoIntoTheQuery() {
+        signIn();
+        server.on("GET /api/runs?jobId=" + std::string(job) + "&status=lost&limit=50", R"({"runs":[]})");
+        CPPUNIT_ASSERT_EQUAL(0, command({"run", "list", "--job", job, "--status", "lost"}));
+        server.on("GET /api/runs?status=a%26b&limit=50", R"({"runs":[]})");
+        CPPUNIT_ASSERT_EQUAL(0, command({"run", "list", "--status", "a&b"}));
+        server.on("GET /api/audit?since=2026-01-31T00%3A00%3A00.000Z&actor=-&limit=7", R"({"audit":[]})");
+        CPPUNIT_ASSERT_EQUAL(0, command({"audit", "--since", "2026-01-31", "--actor", "-", "--limit", "7"}));
+    }
     void jobCreateSendsItsOptions() {
         signIn();
         server.on("POST /api/jobs", FakeServer::Answer{201, R"({"job":{"id":"1","name":"n"}})", {}});
@@ -87,6 +98,17 @@ class CommandsTest : public CommandFixture {
                 R"({"default":"x=y","name":"B"}],"timeoutSeconds":60})"),
             server.request("POST /api/jobs").body);
         CPPUNIT_ASSERT_EQUAL(2, command({"job", "create", "n", "--timeout", "1m"}));
+    }
+    void jobUpdateSendsOnlyWhatIsNamed() {
+        signIn();
+        server.on("PATCH " + jobPath, R"({"job":{"id":"1","name":"n","parallelism":4,"network":"full"}})");
+        CPPUNIT_ASSERT_EQUAL(0, command({"job", "update", job, "--parallelism", "4", "--network", "full"}));
+        CPPUNIT_ASSERT_EQUAL(std::string(R"({"network":"full","parallelism":4})"),
+                             server.request("PATCH " + jobPath).body);
+        CPPUNIT_ASSERT(person.out.find("4 tests of a run at once") != std::string::npos);
+        CPPUNIT_ASSERT_EQUAL(2, command({"job", "update", job}));
+        CPPUNIT_ASSERT_EQUAL(2, command({"job", "update", job, "--parallelism", "65"}));
+        CPPUNIT_ASSERT_EQUAL(2, command({"job", "update", job, "--network", "some"}));
     }
     void importMakesOnceAndThenUpdates() {
         signIn();

@@ -24,6 +24,7 @@ class EndingTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(cancelOfAnUnknownRunIsIgnored);
     CPPUNIT_TEST(aStoppedTestCanBeCancelled);
     CPPUNIT_TEST(aForkBombEndsWithItsTest);
+    CPPUNIT_TEST(processesThatTogetherHoldTooMuchAreEnded);
     CPPUNIT_TEST(whoKillsEverythingItCanKillsItselfOnly);
     CPPUNIT_TEST_SUITE_END();
 
@@ -146,6 +147,29 @@ class EndingTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(outcome.status == RunStatus::failed);
         CPPUNIT_ASSERT(!alive("86407"));
         CPPUNIT_ASSERT(host.run("true").status == RunStatus::passed);
+    }
+    void processesThatTogetherHoldTooMuchAreEnded() {
+        if (!isRoot()) return;
+        // Each stays below what one process may have.
+        Host host("memory_limit_bytes = 300000000\n");
+        const std::string hog = "python3 -c \"import time; x = bytearray(120 << 20); time.sleep(86409)\"";
+        for (int atOnce : {1, 2}) {
+            ClaimedRun job = host.job({hog + " & " + hog + " & " + hog + " & wait", "sleep 1; echo well"});
+            job.parallelism = atOnce;
+            RunOutcome outcome = host.run(job);
+            CPPUNIT_ASSERT(outcome.status == RunStatus::failed);
+            CPPUNIT_ASSERT_EQUAL(
+                std::string("its processes together held more than 300000000 bytes of memory "
+                            "([exec] memory_limit_bytes)"),
+                outcome.tests.at(0).errorDetails);
+            CPPUNIT_ASSERT_EQUAL(SIGKILL, outcome.tests.at(0).signal.value());
+            CPPUNIT_ASSERT(outcome.tests.at(1).status == TestStatus::passed);
+            CPPUNIT_ASSERT(processesWith("sleep(86409)").empty());
+        }
+        // One that takes too much by itself is refused it.
+        RunOutcome outcome = host.run("python3 -c 'x = bytearray(400 << 20)' 2>&1");
+        CPPUNIT_ASSERT(outcome.status == RunStatus::failed);
+        CPPUNIT_ASSERT_EQUAL(1, outcome.exitCode.value());
     }
     void whoKillsEverythingItCanKillsItselfOnly() {
         if (!isRoot()) return;

@@ -26,6 +26,8 @@ class FilesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(nothingOutsideTheRunCanBeOpened);
     CPPUNIT_TEST(junitReportsBecomeCases);
     CPPUNIT_TEST(hostileReportsAreRefused);
+    CPPUNIT_TEST(hostileValuesOfReportsAreTamed);
+    CPPUNIT_TEST(ofManyBrokenReportsTheGoodPartIsKept);
     CPPUNIT_TEST_SUITE_END();
 
     static std::string kept(const std::vector<std::string>& writes, std::int64_t cap, bool& truncated) {
@@ -219,15 +221,63 @@ class FilesTest : public CppUnit::TestFixture {
             std::string("it has a DOCTYPE"),
             problem(
                 "<!DOCTYPE x [<!ENTITY a \"aaaa\"><!ENTITY b SYSTEM \"file:///etc/passwd\">]><x>&a;&b;</x>"));
-        std::string deep;
+        std::string deep = "<testsuite>";
         for (int i = 0; i < 100; ++i) deep += "<a>";
         CPPUNIT_ASSERT_EQUAL(std::string("nested deeper than 64 levels"), problem(deep));
-        std::string many = "<s>";
-        for (int i = 0; i < 10'001; ++i) many += "<testcase/>";
+        std::string many = "<testsuite>";
+        for (int i = 0; i < 10'001; ++i) many += "<testcase name='x'/>";
         CPPUNIT_ASSERT_EQUAL(std::string("more than 10,000 cases"), problem(many));
         for (const char* xml : {"", "x", "<a>", "<a></b>", "<a>\xff</a>"})
             CPPUNIT_ASSERT(!problem(xml).empty());
-        CPPUNIT_ASSERT_EQUAL(std::string(), problem("<testcase name='a'><failure/></testcase>"));
+        CPPUNIT_ASSERT_EQUAL(std::string(),
+                             problem("<testsuite><testcase name='a'><failure/></testcase></testsuite>"));
+        CPPUNIT_ASSERT_EQUAL(std::string("a case without a name"),
+                             problem("<testsuite><testcase classname='a'/></testsuite>"));
+        CPPUNIT_ASSERT_EQUAL(
+            std::string("a case inside a case"),
+            problem("<testsuite><testcase name='a'><testcase name='b'/></testcase></testsuite>"));
+        CPPUNIT_ASSERT(problem("<html><testcase name='a'/></html>").starts_with("it is no JUnit report"));
+    }
+    void hostileValuesOfReportsAreTamed() {
+        auto only = [](const std::string& attributes, const std::string& inside = "") {
+            std::vector<TestCase> cases;
+            std::string why;
+            readJUnit("<testsuite><testcase " + attributes + ">" + inside + "</testcase></testsuite>", cases,
+                      why);
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(why, std::size_t{1}, cases.size());
+            return cases[0];
+        };
+        for (const char* time : {"nan", "inf", "-1", "1e300", "0x10", "1.2.3", "", "9999999999", "1 "})
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(time, std::int64_t{0},
+                                         only("name='a' time='" + std::string(time) + "'").durationMs);
+        CPPUNIT_ASSERT_EQUAL(std::int64_t{1'234'500}, only("name='a' time='1,234.5'").durationMs);
+        std::string two = "\xC3\xA4", longName;
+        while (longName.size() < 3000) longName += two;
+        CPPUNIT_ASSERT_EQUAL(std::size_t{500}, only("name='x" + longName + "'").name.size() + 1);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2000},
+                             only("name='a'", "<failure>" + longName + "</failure>").message.size());
+        CPPUNIT_ASSERT_EQUAL(std::string("a b"), only("name='a&#127;b'").name);
+        // The first verdict counts, and entities of its own are all that XML has without a DOCTYPE.
+        TestCase both = only("name='a'", "<skipped message='s'/><failure message='f'/>");
+        CPPUNIT_ASSERT_EQUAL(std::string("skipped"), both.status);
+        std::vector<TestCase> cases;
+        std::string why;
+        CPPUNIT_ASSERT(!readJUnit("<testsuite><testcase name='&xxe;'/></testsuite>", cases, why));
+    }
+    void ofManyBrokenReportsTheGoodPartIsKept() {
+        Host host;
+        ClaimedRun job =
+            host.job({"cd $USHER_RESULTS; echo '<testsuite><testcase name=\"one\"/><broken' > a.xml; "
+                      "echo '<testsuite><testcase name=\"two\"/></testsuite>' > b.xml; "
+                      "ln -s /etc/passwd c.xml; mkfifo d.xml; head -c 17000000 /dev/zero > e.xml"});
+        RunOutcome outcome = host.run(job);
+        CPPUNIT_ASSERT(outcome.status == RunStatus::passed);
+        const std::string& cases = outcome.tests.at(0).casesJson;
+        CPPUNIT_ASSERT_MESSAGE(cases, cases.find("\"one\"") != std::string::npos);
+        CPPUNIT_ASSERT_MESSAGE(cases, cases.find("\"two\"") != std::string::npos);
+        const std::string log = host.log(job.runId);
+        for (const char* name : {"a.xml", "c.xml", "d.xml", "e.xml"})
+            CPPUNIT_ASSERT_MESSAGE(log, log.find(name) != std::string::npos);
     }
 };
 CPPUNIT_TEST_SUITE_REGISTRATION(FilesTest);

@@ -25,12 +25,32 @@ class LeaseTest : public CppUnit::TestFixture {
     }
     static HeldRun held(const ClaimedRun& run) { return {run.runId, run.attempt, run.leaseEpoch}; }
 
+    /// A run with a lease that ends so many milliseconds from now, handed to the executor.
+    static ClaimedRun startLeased(Host& host, std::vector<std::string> scripts, BootMillis leaseMillis) {
+        ClaimedRun job = host.job(std::move(scripts));
+        job.leaseUntil = host.clock.bootTime() + leaseMillis;
+        host.executor->start(job);
+        return job;
+    }
+    /// The same, and the run has begun.
+    static ClaimedRun beginLeased(Host& host, const std::string& script, BootMillis leaseMillis) {
+        ClaimedRun job = startLeased(host, {script}, leaseMillis);
+        host.listener.waitStarted(job.runId);
+        return job;
+    }
+    static void renewForAMinute(Host& host, const HeldRun& run) {
+        host.executor->renewLease(host.clock.bootTime() + 60'000, {run});
+    }
+    static void expectFoundAgainAndFailed(Host& host, const ClaimedRun& job) {
+        CPPUNIT_ASSERT(host.executor->recover(job) == Executor::Recovery::attached);
+        CPPUNIT_ASSERT(host.listener.waitFinished(job.runId).status == RunStatus::failed);
+    }
+
     void aLeaseThatIsNotRenewedEndsAllOfTheRun() {
         Host host;
-        ClaimedRun job =
-            host.job({"trap '' TERM; setsid sleep 86431 & echo up; sleep 86432", "touch second"});
-        const BootMillis until = job.leaseUntil = host.clock.bootTime() + 6500;
-        host.executor->start(job);
+        const ClaimedRun job = startLeased(
+            host, {"trap '' TERM; setsid sleep 86431 & echo up; sleep 86432", "touch second"}, 6500);
+        const BootMillis until = job.leaseUntil;
         CPPUNIT_ASSERT(eventually([&] { return alive("86431") && alive("86432"); }));
         host.listener.waitVanished(job.runId);
         CPPUNIT_ASSERT(host.clock.bootTime() >= until - 5000);
@@ -40,56 +60,39 @@ class LeaseTest : public CppUnit::TestFixture {
     }
     void aRenewedLeaseLetsTheRunGoOn() {
         Host host;
-        ClaimedRun job = host.job({"sleep 2.5; exit 3"});
-        job.leaseUntil = host.clock.bootTime() + 6500;
-        host.executor->start(job);
-        host.listener.waitStarted(job.runId);
-        host.executor->renewLease(host.clock.bootTime() + 60'000, {held(job)});
+        const ClaimedRun job = beginLeased(host, "sleep 2.5; exit 3", 6500);
+        renewForAMinute(host, held(job));
         CPPUNIT_ASSERT(host.listener.waitFinished(job.runId).status == RunStatus::failed);
     }
     void anotherEpochsLeaseIsNotOurs() {
         Host host;
-        ClaimedRun job = host.job({"sleep 86433"});
-        job.leaseUntil = host.clock.bootTime() + 6500;
-        host.executor->start(job);
-        host.listener.waitStarted(job.runId);
-        host.executor->renewLease(host.clock.bootTime() + 60'000,
-                                  {{job.runId, job.attempt, job.leaseEpoch + 1}});
+        const ClaimedRun job = beginLeased(host, "sleep 86433", 6500);
+        renewForAMinute(host, {job.runId, job.attempt, job.leaseEpoch + 1});
         host.listener.waitVanished(job.runId);
         CPPUNIT_ASSERT(!alive("86433"));
     }
     void aLeaseThatIsOverStartsNothing() {
         Host host;
-        ClaimedRun job = host.job({"echo started"});
-        job.leaseUntil = host.clock.bootTime() + 4000;
-        host.executor->start(job);
+        const ClaimedRun job = startLeased(host, {"echo started"}, 4000);
         host.listener.waitVanished(job.runId);
         CPPUNIT_ASSERT_EQUAL(std::string("(no log)"), host.log(job.runId));
     }
     void aRestartedDaemonRenewsWhatItFindsAgain() {
         Host host;
-        ClaimedRun job = host.job({"sleep 3; exit 4"});
-        job.leaseUntil = host.clock.bootTime() + 7000;
-        host.executor->start(job);
-        host.listener.waitStarted(job.runId);
+        ClaimedRun job = beginLeased(host, "sleep 3; exit 4", 7000);
         host.restart();
         job.leaseUntil = host.clock.bootTime() + 60'000;
-        CPPUNIT_ASSERT(host.executor->recover(job) == Executor::Recovery::attached);
-        CPPUNIT_ASSERT(host.listener.waitFinished(job.runId).status == RunStatus::failed);
+        expectFoundAgainAndFailed(host, job);
     }
     void theLastLeaseBeforeTheEndReachesTheLeader() {
         Host host;
-        ClaimedRun job = host.job({"sleep 3; exit 5"});
-        job.leaseUntil = host.clock.bootTime() + 7000;
-        host.executor->start(job);
-        host.listener.waitStarted(job.runId);
-        host.executor->renewLease(host.clock.bootTime() + 60'000, {held(job)});
+        const ClaimedRun job = beginLeased(host, "sleep 3; exit 5", 7000);
+        renewForAMinute(host, held(job));
         host.stop();
         CPPUNIT_ASSERT(eventually(
             [&] { return ::access((host.attemptPath(job) + "/result.json").c_str(), F_OK) == 0; }));
         host.restart();
-        CPPUNIT_ASSERT(host.executor->recover(job) == Executor::Recovery::attached);
-        CPPUNIT_ASSERT(host.listener.waitFinished(job.runId).status == RunStatus::failed);
+        expectFoundAgainAndFailed(host, job);
     }
     void withoutALeaseARunHasItsTimeoutOnly() {
         Host host;

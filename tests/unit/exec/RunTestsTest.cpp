@@ -206,7 +206,8 @@ class RunTestsTest : public CppUnit::TestFixture {
         std::set<std::string> users;
         for (const ClaimedRun& job : jobs) {
             RunOutcome outcome = host.listener.waitFinished(job.runId);
-            CPPUNIT_ASSERT_EQUAL(std::string("basic (uid, rlimits)"), outcome.sandbox);
+            CPPUNIT_ASSERT_EQUAL(std::string("basic (uid, rlimits, memory sampled; no cgroup)"),
+                                 outcome.sandbox);
             std::vector<std::string> lines = split(host.log(job.runId), '\n');
             CPPUNIT_ASSERT_EQUAL(lines.at(0), lines.at(1));
             CPPUNIT_ASSERT_EQUAL(lines.at(0), lines.at(2));

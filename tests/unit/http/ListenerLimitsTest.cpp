@@ -228,11 +228,15 @@ public:
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         CPPUNIT_ASSERT_EQUAL(0,
                              ::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address));
-        // The spare descriptor takes it and drops it: the client is not left waiting.
-        char byte = 0;
+        // The spare descriptor takes it and says so: the client is not left waiting.
+        char answer[4096];
         pollfd waiting{socket.get(), POLLIN, 0};
         CPPUNIT_ASSERT_EQUAL(1, ::poll(&waiting, 1, 10'000));
-        CPPUNIT_ASSERT(::recv(socket.get(), &byte, 1, 0) <= 0);
+        const auto size = ::recv(socket.get(), answer, sizeof answer, 0);
+        CPPUNIT_ASSERT(size > 0);
+        const std::string_view said(answer, static_cast<std::size_t>(size));
+        CPPUNIT_ASSERT(said.starts_with("HTTP/1.1 503 "));
+        CPPUNIT_ASSERT(said.find("\r\nRetry-After: ") != said.npos);
         before.send("GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
         CPPUNIT_ASSERT_EQUAL(200, before.read().status);
         hoard.clear();

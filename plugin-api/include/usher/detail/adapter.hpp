@@ -41,6 +41,17 @@ struct Adapter {
     struct Cancels<T, std::enable_if_t<std::is_same<decltype(&T::cancel), decltype(&Plugin::cancel)>::value>>
         : std::false_type {};
 
+    template <class T, class = void>
+    struct Ticks : std::true_type {};
+    template <class T>
+    struct Ticks<T, std::enable_if_t<std::is_same<decltype(&T::onTimer), decltype(&Plugin::onTimer)>::value>>
+        : std::false_type {};
+    template <class T, class = void>
+    struct Reloads : std::true_type {};
+    template <class T>
+    struct Reloads<T, std::enable_if_t<std::is_same<decltype(&T::reload), decltype(&Plugin::reload)>::value>>
+        : std::false_type {};
+
     // As the base: what a class overrides in its private part is called all the same.
     static Plugin& of(void* self) noexcept { return *static_cast<P*>(self); }
     static const Host& hostOf(void* self) noexcept { return of(self)._host; }
@@ -108,6 +119,14 @@ struct Adapter {
         return healthy ? USHER_OK : USHER_FAILED;
     }
 
+    static void onTimer(void* self, usher_timer_id id) noexcept {
+        guarded(hostOf(self).raw(), 0, "onTimer", [&] { of(self).onTimer(id); });
+    }
+    static usher_status reload(void* self, const usher_field* config, std::size_t count) noexcept {
+        bool done = guarded(hostOf(self).raw(), 0, "reload", [&] { of(self).reload(Config(config, count)); });
+        return done ? USHER_OK : USHER_FAILED;
+    }
+
     // The tables live as long as the file is loaded: made once, reachable from here, never freed.
     struct RouteTable {
         std::vector<usher_route> routes;
@@ -150,8 +169,12 @@ struct Adapter {
     }
     static const void* extension(void*, const char* id) noexcept {
         static constexpr usher_health healthTable{sizeof(usher_health), 0, &Adapter::health};
+        static constexpr usher_timer timerTable{sizeof(usher_timer), 0, &Adapter::onTimer};
+        static constexpr usher_reload reloadTable{sizeof(usher_reload), 0, &Adapter::reload};
         try {
             if (std::strcmp(id, USHER_EXT_HEALTH) == 0) return &healthTable;
+            if (Ticks<P>::value && std::strcmp(id, USHER_EXT_TIMER) == 0) return &timerTable;
+            if (Reloads<P>::value && std::strcmp(id, USHER_EXT_RELOAD) == 0) return &reloadTable;
             if (HasRoutes<P>::value && std::strcmp(id, USHER_EXT_HTTP_ROUTES) == 0) return routeTable();
             if (HasKeys<P>::value && std::strcmp(id, USHER_EXT_CONFIG_SCHEMA) == 0) return schemaTable();
         } catch (...) {

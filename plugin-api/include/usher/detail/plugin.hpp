@@ -178,6 +178,11 @@ public:
     virtual void stop() {}
     /// Serves routes(). May block. What it throws becomes 500. [check-thread]
     virtual void handle(HttpCall, const HttpRequest&) {}
+    /// Of Host::startTimer(); never twice at once. [any-thread]
+    virtual void onTimer(usher_timer_id) {}
+    /// A new configuration, taken in place; throw: it is refused and the old one holds. Only when overridden;
+    /// else the host makes a second instance. [main]
+    virtual void reload(const Config&) {}
     /// False with a reason: shown by /readyz. Returns at once. [any-thread]
     virtual bool healthy(std::string& /*reason*/) { return true; }
 

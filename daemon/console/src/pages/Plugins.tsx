@@ -1,0 +1,54 @@
+import {useLoad} from '../api/hooks';
+import type {Plugin} from '../api/types';
+import {PageHead} from '../ui/Page';
+import {Loading, Trouble} from '../ui/States';
+
+/// Who is asked before anything is done here.
+export function Plugins() {
+    const loaded = useLoad<{plugins: Plugin[]}>('/api/plugins', 5000);
+    return (
+        <>
+            <PageHead title="Plugins" />
+            {!loaded.data ? (
+                loaded.error ? (
+                    <Trouble error={loaded.error} retry={loaded.reload} />
+                ) : (
+                    <Loading what="plugins" />
+                )
+            ) : (
+                <ul class="rows nodes">
+                    {loaded.data.plugins.map((plugin) => (
+                        <li key={plugin.name}>
+                            <div class="main">
+                                <span class="name">{plugin.name}</span> <span class={plugin.state === 'healthy' ? 'tag good' : 'tag bad'}>{plugin.state}</span>
+                                {plugin.breaker === 'open' && <span class="tag bad">circuit open</span>}
+                                {plugin.changedOnDisk && <span class="tag warn">another version is on disk; restart to load it</span>}
+                                <p class="muted small">
+                                    {plugin.id} {plugin.version} by {plugin.vendor}
+                                </p>
+                                {plugin.reason && <p class="refusal small">{plugin.reason}</p>}
+                            </div>
+                            <dl class="pairs small">
+                                <div>
+                                    <dt>Answers for</dt>
+                                    <dd>{plugin.chains.join(', ') || 'nothing'}</dd>
+                                </div>
+                                {Object.entries(plugin.counters)
+                                    .filter(([name, count]) => count > 0 || name === 'checks')
+                                    .map(([name, count]) => (
+                                        <div key={name}>
+                                            <dt>{wordsOf(name)}</dt>
+                                            <dd>{count.toLocaleString()}</dd>
+                                        </div>
+                                    ))}
+                            </dl>
+                        </li>
+                    ))}
+                </ul>
+            )}
+        </>
+    );
+}
+
+/// "deadlinesMissed" as people write it.
+const wordsOf = (name: string) => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).replace(/^./, (letter) => letter.toUpperCase());
