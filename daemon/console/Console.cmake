@@ -1,7 +1,18 @@
 # The web console: built by Vite in a copy below the build folder, so that the source stays clean, then compiled in.
 # Sets USHER_CONSOLE_SOURCE to the C++ file that holds it. Included by daemon/CMakeLists.txt.
+# Packages are built without a network: packaging/prepare-source has built it into USHER_CONSOLE_BUILT before.
+set(USHER_CONSOLE_BUILT "" CACHE PATH "Folder of a console that is built already (packaging/prepare-source)")
 set(console_out ${CMAKE_CURRENT_BINARY_DIR}/console)
+if(USHER_CONSOLE_BUILT)
+    set(console_out ${USHER_CONSOLE_BUILT})
+endif()
 set(USHER_CONSOLE_SOURCE ${console_out}/ConsoleAssets.cpp)
+set_source_files_properties(${USHER_CONSOLE_SOURCE} PROPERTIES COMPILE_OPTIONS -Wa,-I,${console_out})
+if(USHER_CONSOLE_BUILT)
+    file(GLOB_RECURSE console_built ${console_out}/dist/* ${console_out}/forms/*)
+    set_source_files_properties(${USHER_CONSOLE_SOURCE} PROPERTIES OBJECT_DEPENDS "${console_built}")
+    return()
+endif()
 
 if(NOT USHER_CONSOLE)
     file(CONFIGURE OUTPUT ${USHER_CONSOLE_SOURCE} @ONLY CONTENT

@@ -1,9 +1,10 @@
-// Turns what Vite built into a C++ source file: every file as it is, gzipped and with brotli, included by the assembler.
+// Turns what Vite built into a C++ source file: every file as it is, gzipped and with brotli, included by the assembler,
+// which finds them from the folder of OUTPUT.cpp (-Wa,-I): so the file says nothing of where it was made.
 //
 //   node embed.mjs DIST FORMS OUTPUT.cpp     the compressed forms go to the folder FORMS
 import {createHash} from 'node:crypto';
 import {mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync} from 'node:fs';
-import {extname, join, resolve} from 'node:path';
+import {dirname, extname, join, relative, resolve} from 'node:path';
 import {brotliCompressSync, constants, gzipSync} from 'node:zlib';
 
 const [dist, forms, output] = process.argv.slice(2).map((path) => resolve(path));
@@ -56,7 +57,7 @@ for (const file of files(dist)) {
 }
 
 const assembly = included
-    .map(([symbol, file]) => `    "${symbol}: .incbin \\"${file}\\"\\n${symbol}_end: .byte 0\\n"`)
+    .map(([symbol, file]) => `    "${symbol}: .incbin \\"${relative(dirname(output), file)}\\"\\n${symbol}_end: .byte 0\\n"`)
     .join('\n');
 const declarations = included.map(([symbol]) => `extern const char ${symbol}[], ${symbol}_end[];`).join('\n');
 

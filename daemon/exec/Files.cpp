@@ -1,14 +1,19 @@
 #include "exec/Files.h"
 
+#include "base/Text.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <memory>
+#include <vector>
 
 namespace usher {
 
@@ -79,16 +84,48 @@ private:
 
 } // namespace
 
+UniqueFd openStepwise(int folder, const std::string& path, int flags, mode_t mode) {
+    std::vector<std::string> names;
+    for (std::string& name : split(path, '/'))
+        if (!name.empty() && name != ".") names.push_back(std::move(name));
+    if (path.starts_with('/') || std::find(names.begin(), names.end(), "..") != names.end()) {
+        errno = EXDEV;
+        return {};
+    }
+    const std::string last = names.empty() ? "." : names.back();
+    if (!names.empty()) names.pop_back();
+    UniqueFd step;
+    for (const std::string& name : names) {
+        const int from = step ? step.get() : folder;
+        step = UniqueFd(::openat(from, name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+        if (!step) return {};
+    }
+    UniqueFd file(::openat(step ? step.get() : folder, last.c_str(), flags | O_NOFOLLOW | O_CLOEXEC, mode));
+    struct stat st {};
+    if (file && (flags & O_PATH) && !(flags & O_NOFOLLOW) && ::fstat(file.get(), &st) == 0 &&
+        S_ISLNK(st.st_mode)) {
+        errno = ELOOP;
+        return {};
+    }
+    return file;
+}
+
 UniqueFd openBeneath(int folder, const std::string& path, int flags, mode_t mode) {
     if (path.find('\0') != std::string::npos) {
         errno = EINVAL;
         return {};
     }
+    // Asked once: a filter of system calls is there from the start, and stays.
+    static std::atomic<bool> known{true};
+    if (!known) return openStepwise(folder, path, flags, mode);
     open_how how{};
     how.flags = static_cast<__u64>(flags | O_CLOEXEC);
     how.mode = flags & O_CREAT ? mode : 0;
     how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-    return UniqueFd(static_cast<int>(::syscall(SYS_openat2, folder, path.c_str(), &how, sizeof how)));
+    UniqueFd file(static_cast<int>(::syscall(SYS_openat2, folder, path.c_str(), &how, sizeof how)));
+    if (file || errno != ENOSYS) return file;
+    known = false;
+    return openStepwise(folder, path, flags, mode);
 }
 
 std::optional<std::string> readBeneath(int folder, const std::string& path, std::size_t limit) {

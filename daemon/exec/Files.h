@@ -13,6 +13,9 @@ namespace usher {
 /// Opens `path` below `folder`: no link on the way or at the end is followed, nothing above is reachable
 /// (openat2 with RESOLVE_BENEATH). Close-on-exec. On failure the descriptor is empty and errno says why.
 UniqueFd openBeneath(int folder, const std::string& path, int flags, mode_t mode = 0);
+/// The same without openat2, name by name, where that answers ENOSYS: systemd's RestrictSUIDSGID= does so,
+/// because a filter cannot look into its argument.
+UniqueFd openStepwise(int folder, const std::string& path, int flags, mode_t mode = 0);
 /// A whole regular file below `folder`; nothing when it is not there, not a regular file, or larger than
 /// `limit`.
 std::optional<std::string> readBeneath(int folder, const std::string& path, std::size_t limit = 64u << 20);
