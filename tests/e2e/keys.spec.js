@@ -1,3 +1,4 @@
+import yaml from 'js-yaml';
 import {expect, test} from './world.js';
 
 test('the whole life of a key', async ({page, world, signIn}) => {
@@ -93,7 +94,11 @@ test('a name that is taken is refused at the form, and what was typed stays', as
 test('the snippets are good as they are', async ({page, world, signIn}) => {
     const job = await world.job('it\'s: "quoted" #1', ['true']);
     await signIn('viewer', `/jobs/${job}/keys`);
-    const curl = page.getByRole('region', {name: 'curl'});
-    await expect(curl).toContainText(`${world.url}/api/jobs/${job}/trigger`);
-    for (const name of ['GitHub Actions', 'GitLab CI']) await expect(page.getByRole('region', {name})).toContainText(`/api/jobs/${job}/trigger`);
+    const text = (name) => page.getByRole('region', {name}).textContent();
+    const command = `curl -fsS -X POST -H "Authorization: Bearer $USHER_API_KEY" ${world.url}/api/jobs/${job}/trigger`;
+    expect(await text('curl')).toBe(command);
+    expect(yaml.load(await text('GitHub Actions'))).toEqual([
+        {name: 'Trigger it\'s: "quoted" #1', env: {USHER_API_KEY: '${{ secrets.USHER_API_KEY }}'}, run: `${command}\n`},
+    ]);
+    expect(yaml.load(await text('GitLab CI'))).toEqual({trigger: {script: [`${command}\n`]}});
 });

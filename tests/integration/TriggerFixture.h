@@ -11,6 +11,10 @@ namespace usher::test {
 /// Triggers over HTTP, on the database that the environment names. All suites share one daemon, which lives
 /// until the program ends.
 class TriggerFixture : public CppUnit::TestFixture {
+public:
+    /// The daemon may have closed a connection that lay idle while other suites ran.
+    void setUp() override { world().reconnect(); }
+
 protected:
     static World& world();
     /// A refusal in the words of the contract, with the fields that belong to its status.

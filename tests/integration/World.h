@@ -52,6 +52,8 @@ public:
                    Headers more = {});
     /// Waits until the run has ended; the run.
     Json finished(const std::string& runId, int seconds = 30);
+    /// The next request takes a new connection.
+    void reconnect() { _http.reset(); }
 
 private:
     void writeConfig(const std::string& extra);

@@ -5,6 +5,12 @@
 
 namespace usher {
 
+namespace {
+
+constexpr std::size_t kCheckAtOnce = 64;
+
+} // namespace
+
 UidPool::UidPool(uid_t first, uid_t last, const std::vector<uid_t>& held) : _first(first), _last(last) {
     std::set<uid_t> taken(held.begin(), held.end());
     for (uid_t uid = first; uid <= last; ++uid)
@@ -13,7 +19,7 @@ UidPool::UidPool(uid_t first, uid_t last, const std::vector<uid_t>& held) : _fir
 }
 
 TakenUids UidPool::take(std::size_t count) {
-    if (_free.size() < count) check();
+    if (_free.size() < count || _returned >= kCheckAtOnce) check();
     TakenUids taken{{}, openUidClaims()};
     // Another launcher's go to the end of the line.
     for (std::size_t left = _free.size(); left > 0 && taken.uids.size() < count; --left) {
@@ -32,9 +38,11 @@ TakenUids UidPool::take(std::size_t count) {
 void UidPool::giveBack(const std::vector<uid_t>& uids) {
     for (uid_t uid : uids)
         if (uid >= _first && uid <= _last) _unchecked.insert(uid);
+    _returned += uids.size();
 }
 
 void UidPool::check() {
+    _returned = 0;
     if (_unchecked.empty()) return;
     std::set<uid_t> used = uidsInUse(_first, _last);
     for (auto at = _unchecked.begin(); at != _unchecked.end();) {
@@ -42,7 +50,7 @@ void UidPool::check() {
             ++at;
             continue;
         }
-        _free.push_back(*at);
+        _free.push_front(*at);
         at = _unchecked.erase(at);
     }
 }

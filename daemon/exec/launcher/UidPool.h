@@ -18,8 +18,8 @@ struct TakenUids {
 };
 
 /// The uids that tests run under. One that was given back is given out again only after /proc showed no
-/// process with it; the look at /proc is taken when the rest runs out, so that its price is shared by many.
-/// Belongs to the launcher's loop.
+/// process with it; the look at /proc is taken for many at once, so that its price is shared. The ones used
+/// last come first: their boxes are kept (leader/Box.h). Belongs to the launcher's loop.
 class UidPool {
 public:
     /// `held`: uids that leaders of an earlier launcher still use.
@@ -36,6 +36,7 @@ private:
     uid_t _last;
     std::deque<uid_t> _free;
     std::set<uid_t> _unchecked;
+    std::size_t _returned = 0; ///< since the last look
 };
 
 } // namespace usher
