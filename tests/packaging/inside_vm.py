@@ -236,11 +236,11 @@ def credentials():
     rows = run("runuser", "-u", "postgres", "--", "psql", "-qAt", "usher", "-c", "select count(*) from runs").strip()
     expect(rows == "1", f"PostgreSQL has {rows} runs")
     expect(password not in run("journalctl", "--no-pager"), "the password is in the journal")
-    conf.unlink()
 
 
 def purge():
     step("purge: no unit, no file, no process is left")
+    pathlib.Path("/etc/usher/conf.d/70-vm.conf").unlink()
     run(*APT, "purge", "usherd", "usherd-auth-apikey", "usherctl")
     for unit in UNITS:
         expect(shown(unit, "LoadState") == "not-found", f"{unit} is {shown(unit, 'LoadState')}")
