@@ -144,12 +144,16 @@ class ParallelTest : public CppUnit::TestFixture {
     void endAll(bool byCancel) {
         Host host("cancel_grace_seconds = 0\n");
         for (int i = 0; i < 8; ++i) {
-            const std::string hold = escape("86435") + "trap '' TERM; touch up-$$; sleep 86436; sleep 86436";
+            const std::string hold = escape("86435") + "trap '' TERM; echo up; sleep 86436; sleep 86436";
             ClaimedRun job = parallel(host, 3, {hold, hold, hold, "echo never"});
             if (!byCancel) job.timeoutSeconds = 1;
             host.executor->start(job);
             if (byCancel) {
-                CPPUNIT_ASSERT(eventually([&] { return sleeps("86435") && sleeps("86436"); }));
+                CPPUNIT_ASSERT(eventually([&] {
+                    for (int t = 0; t < 3; ++t)
+                        if (host.log(job.runId, t) != "up\n") return false;
+                    return sleeps("86435") && sleeps("86436");
+                }));
                 host.executor->cancel(job.runId);
             }
             RunOutcome outcome = host.listener.waitFinished(job.runId);
