@@ -254,7 +254,10 @@ void Connection::expire() {
 void Connection::drain() {
     // What the client has already sent is still answered.
     if (_phase == Phase::Idle) drive();
-    if (_phase == Phase::Idle && _reader.isIdle()) close();
+    if (_phase != Phase::Idle || !_reader.isIdle()) return;
+    // One that was accepted a moment ago has a client who is about to ask, and who may not ask twice.
+    if (_answered) return close();
+    enter(Phase::Idle, Deadline::Linger);
 }
 
 void Connection::closeForRoom() {

@@ -44,7 +44,8 @@ public:
 
     /// Its deadline has passed.
     void expire();
-    /// The listener stops: closes when idle, else after the answer that is under way.
+    /// The listener stops: closes when idle, else after the answer that is under way. A connection that has
+    /// not asked anything yet has the time of a linger to do so.
     void drain();
     /// For lack of memory.
     void closeForRoom();
@@ -96,6 +97,7 @@ private:
     std::shared_ptr<StreamState> _stream;
     Phase _phase = Phase::Idle;
     bool _closeAfter = false;
+    bool _answered = false; ///< one request at least
     bool _peerEnded = false;
     bool _streamEnded = false;
     bool _overloaded = false;

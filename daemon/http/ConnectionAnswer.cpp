@@ -112,6 +112,7 @@ void Connection::finishAnswer() {
     if (_stream) _stream.reset();
     _streamEnded = false;
     if (_closeAfter) return linger();
+    _answered = true;
     enter(Phase::Idle, Deadline::Idle);
 }
 

@@ -107,10 +107,15 @@ int work(const LauncherFacts& facts, uid_t uid, gid_t gid, int connection, int l
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     ::signal(SIGPIPE, SIG_IGN);
+    const pid_t parent = ::getppid();
     if (facts.privileged && !becomeWorker(uid, gid)) {
         std::cerr << "usher-launcher: cannot become user " << uid << ": " << std::strerror(errno) << "\n";
         return 70;
     }
+    // Whoever kills the parent must find the socket free for its successor. After the change of user, which
+    // forgets it.
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (::getppid() != parent) return 70;
     // Orphans of a leader that was killed become the worker's children; nobody of the same user may trace it.
     ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

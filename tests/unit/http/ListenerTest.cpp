@@ -299,7 +299,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(6, _listener->connectionCount());
     }
     void drainFinishesWhatIsUnderWay() {
-        auto idle = client(), busy = client();
+        auto idle = client(), busy = client(), fresh = client();
         idle.send("GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
         CPPUNIT_ASSERT_EQUAL(200, idle.read().status);
         busy.send("GET /park HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -307,6 +307,13 @@ public:
         _listener->stopAccepting();
         CPPUNIT_ASSERT(idle.isClosed());
         CPPUNIT_ASSERT_THROW(client(), std::runtime_error);
+        // It connected before, and asks only now.
+        fresh.send("GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
+        const auto last = fresh.read();
+        CPPUNIT_ASSERT_EQUAL(200, last.status);
+        CPPUNIT_ASSERT_EQUAL(std::string("close"), last.field("Connection"));
+        CPPUNIT_ASSERT(fresh.isClosed());
+        fresh.close();
         exchange->reply(Reply::text(200, "done"));
         const auto answer = busy.read();
         CPPUNIT_ASSERT_EQUAL(std::string("done"), answer.body);
