@@ -13,7 +13,7 @@ namespace usher {
 /// One section [plugins.NAME].
 struct PluginSection {
     std::string name;
-    std::string path; ///< default: DIR/NAME.so
+    std::string path;      ///< default: DIR/NAME.so
     bool isolated = false; ///< isolation = process
     bool network = true;   ///< isolated: may it use the network?
     std::chrono::milliseconds deadline{1500};

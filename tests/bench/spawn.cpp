@@ -1,5 +1,5 @@
-// The machine's own rate of posix_spawn + wait of /bin/true. Arguments: SECONDS [SPAWNERS]; as many spawners as
-// cores unless said otherwise, each a process of its own, as small as it gets. Prints spawns per second.
+// The machine's own rate of posix_spawn + wait of /bin/true. Arguments: SECONDS [SPAWNERS]; as many spawners
+// as cores unless said otherwise, each a process of its own, as small as it gets. Prints spawns per second.
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/mman.h>
