@@ -2,12 +2,11 @@
 """A fork bomb, memory hogs, endless output, a closed stdout, invalid UTF-8: that test ends, the others hardly notice."""
 import json
 import os
-import pathlib
 import random
 import threading
 import time
 
-from daemon import Client, Daemon, expect, main
+from daemon import Client, Daemon, expect, living, main
 
 LIMIT = 200_000_000
 CAP = 1 << 20
@@ -32,18 +31,6 @@ import time
 held = bytearray(90 << 20)
 time.sleep(600)
 ' %s & done; wait"""
-
-
-def living(mark):
-    found = []
-    for entry in os.listdir("/proc"):
-        try:
-            words = pathlib.Path(f"/proc/{entry}/cmdline").read_bytes() if entry.isdigit() else b""
-        except OSError:
-            continue
-        if mark.encode() in words.split(b"\0"):
-            found.append(int(entry))
-    return found
 
 
 class Others:

@@ -1,11 +1,9 @@
 #!/usr/bin/env python3
 """Cancel and timeout against tests that double-fork, call setsid and ignore TERM: no survivor."""
-import os
-import pathlib
 import random
 import time
 
-from daemon import Client, Daemon, expect, main
+from daemon import Client, Daemon, expect, living, main
 
 # A grandchild that left its session and whose parent is gone; a child in a session of its own; the test itself. All
 # ignore what can be ignored. %s: a number that stands in all their command lines.
@@ -13,18 +11,6 @@ SCRIPT = """trap '' TERM HUP INT
 (trap '' TERM HUP INT; setsid sh -c 'trap "" TERM HUP INT; sleep %s & sleep %s' >/dev/null 2>&1 &) &
 setsid sh -c '(setsid sleep %s </dev/null >/dev/null 2>&1 &) ; sleep %s' &
 sleep %s; sleep %s"""
-
-
-def living(mark):
-    found = []
-    for entry in os.listdir("/proc"):
-        try:
-            words = pathlib.Path(f"/proc/{entry}/cmdline").read_bytes() if entry.isdigit() else b""
-        except OSError:
-            continue
-        if mark.encode() in words.split(b"\0"):
-            found.append(int(entry))
-    return found
 
 
 def fault(args, database):
