@@ -1,5 +1,6 @@
 #include "exec/launcher/Launcher.h"
 
+#include "base/CleanProcess.h"
 #include "base/Uuid.h"
 #include "exec/Files.h"
 #include "exec/LeaderOrder.h"
@@ -11,7 +12,6 @@
 #include "exec/launcher/UidClaims.h"
 
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -42,11 +42,6 @@ UniqueFd handleOf(pid_t pid) {
     return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 }
 
-/// Above the numbers that a leader is given its descriptors under, so that none overwrites another.
-UniqueFd raised(int fd) {
-    return UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 10));
-}
-
 /// A file in memory with this text, read from its start.
 UniqueFd textFile(const std::string& text) {
     UniqueFd fd(::memfd_create("order", MFD_CLOEXEC));
@@ -67,7 +62,6 @@ Launcher::Launcher(LauncherFacts facts, UniqueFd connection, UniqueFd listener)
       _helpers(_facts.leaderPath.substr(0, _facts.leaderPath.rfind('/') + 1) + "usher-plugin",
                _facts.pluginUid, _facts.pluginGid) {
     _epoll.reset(::epoll_create1(EPOLL_CLOEXEC));
-    _null.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
     _runs.reset(::open(_facts.config.runsDir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!_runs && _facts.problem.empty())
         _facts.problem = "cannot open " + _facts.config.runsDir + ": " + std::strerror(errno);
@@ -226,40 +220,12 @@ pid_t Launcher::spawn(const std::string& runId, int attempt, const TakenUids& us
                       int control) {
     UniqueFd order =
         textFile(toOrderJson({runId, attempt, _facts.config.sandbox, users.uids, _facts.config}));
-    UniqueFd from[] = {raised(order.get()), raised(folder), control >= 0 ? raised(control) : UniqueFd(),
-                       users.claim ? raised(users.claim.get()) : UniqueFd()};
-    if (!from[0] || !from[1]) return -1;
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    for (int fd = 0; fd < 3; ++fd) posix_spawn_file_actions_adddup2(&actions, _null.get(), fd);
-    posix_spawn_file_actions_adddup2(&actions, from[0].get(), LeaderOrder::kOrderFd);
-    posix_spawn_file_actions_adddup2(&actions, from[1].get(), LeaderOrder::kFolderFd);
-    if (from[2]) posix_spawn_file_actions_adddup2(&actions, from[2].get(), LeaderOrder::kControlFd);
-    if (from[3]) posix_spawn_file_actions_adddup2(&actions, from[3].get(), LeaderOrder::kClaimFd);
-    if (!from[2]) posix_spawn_file_actions_addclose(&actions, LeaderOrder::kControlFd);
-    posix_spawn_file_actions_addclosefrom_np(&actions,
-                                             from[3] ? LeaderOrder::kClaimFd + 1 : LeaderOrder::kClaimFd);
-    posix_spawnattr_t attributes;
-    posix_spawnattr_init(&attributes);
-    sigset_t none, all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setflags(&attributes,
-                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-
-    std::string name = "usher-leader", number = std::to_string(attempt), uids = joined(users.uids),
-                runs = _facts.config.runsDir;
-    char* arguments[] = {
-        name.data(), const_cast<char*>(runId.c_str()), number.data(), uids.data(), runs.data(), nullptr};
-    char* environment[] = {nullptr};
-    pid_t pid = -1;
-    int error = ::posix_spawn(&pid, _facts.leaderPath.c_str(), &actions, &attributes, arguments, environment);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    errno = error;
-    return error ? -1 : pid;
+    if (!order) return -1;
+    const CleanProcess leader{
+        _facts.leaderPath,
+        {"usher-leader", runId, std::to_string(attempt), joined(users.uids), _facts.config.runsDir},
+        {order.get(), folder, control, users.claim.get()}};
+    return leader.start();
 }
 
 void Launcher::onLeaderEnd(pid_t pid) {
