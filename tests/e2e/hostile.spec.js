@@ -6,10 +6,12 @@ const rtl = '\u202eevil\u202c';
 test('names that are markup are text', async ({page, world, signIn}) => {
     const job = await world.job(`${markup} "quoted" & ${'w'.repeat(120)}`, [[`${markup} test`, 'echo x']], {description: `${markup}\n${'long '.repeat(200)}`});
     await world.ask('POST', `/api/jobs/${job}/api-keys`, {name: '</code><b>bold</b>'});
+    await world.ask('POST', `/api/jobs/${job}/webhooks`, {url: `http://127.0.0.1:9/${encodeURI(markup)}?${"'<b>&".repeat(50)}${'w'.repeat(1000)}`});
+    await world.ask('POST', `/api/jobs/${job}/schedules`, {cron: `0 3 ${Array.from({length: 31}, (_, i) => i + 1).join(',')} * *`});
     const run = await world.run(job);
     await world.ended(run);
     await signIn('admin', '/jobs');
-    for (const path of ['/jobs', `/jobs/${job}`, `/jobs/${job}/keys`, `/jobs/${job}/tests`, `/jobs/${job}/settings`, '/runs', `/runs/${run}`, '/tests', '/audit']) {
+    for (const path of ['/jobs', `/jobs/${job}`, `/jobs/${job}/keys`, `/jobs/${job}/schedules`, `/jobs/${job}/webhooks`, `/jobs/${job}/tests`, `/jobs/${job}/settings`, '/runs', `/runs/${run}`, '/tests', '/audit']) {
         await page.goto(world.url + path);
         await expect(page.getByRole('main').getByRole('heading', {level: 1})).toBeVisible();
         await expect(page.locator('.loading')).toHaveCount(0);

@@ -2,6 +2,7 @@
 import {test as base, expect} from '@playwright/test';
 import {spawn} from 'node:child_process';
 import {chmodSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {createServer as createHttpServer} from 'node:http';
 import {createServer} from 'node:net';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
@@ -26,6 +27,24 @@ export const until = async (what, seconds = 30) => {
     throw new Error(`not within ${seconds} s: ${what}`);
 };
 
+/// A receiver that keeps what it is told, and answers with `status`.
+export async function receiver() {
+    const got = [];
+    const made = {got, status: 204};
+    const server = createHttpServer((request, response) => {
+        let body = '';
+        request.on('data', (piece) => (body += piece));
+        request.on('end', () => {
+            got.push({headers: request.headers, body});
+            response.writeHead(made.status).end();
+        });
+    });
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    made.url = `http://127.0.0.1:${server.address().port}/hook`;
+    made.close = () => server.close();
+    return made;
+}
+
 export class World {
     static async start({extra = '', auth = 'trigger = api-key, session'} = {}) {
         const world = new World();
@@ -46,7 +65,7 @@ export class World {
         writeFileSync(
             config,
             `state_dir = ${world.folder}/state\n[http]\nport = ${world.port}\n[auth]\n${auth}\n[plugins.session]\nsecret_file = ${secret}\n` +
-                `[secrets]\nkey_file = ${secrets}\n[exec]\nsandbox = ${sandbox}\nuid_range = ${uids}-${uids + 99}\noutput_cap_bytes = 120000000\n${extra}\n`,
+                `[secrets]\nkey_file = ${secrets}\n[webhooks]\nallow = 127.0.0.1\n[exec]\nsandbox = ${sandbox}\nuid_range = ${uids}-${uids + 99}\noutput_cap_bytes = 120000000\n${extra}\n`,
         );
         const out = openSync(world.log, 'a');
         world.process = spawn(join(build, 'bin/usherd'), ['--config', config], {stdio: ['ignore', out, out]});

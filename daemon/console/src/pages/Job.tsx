@@ -16,6 +16,8 @@ import {TriggerDialog} from './TriggerDialog';
 
 const Durations = lazy(() => import('../ui/Durations').then((m) => m.Durations)); // brings the plotting library
 const JobTests = lazy(() => import('./JobTests').then((m) => m.JobTests));
+const Schedules = lazy(() => import('./Schedules').then((m) => m.Schedules));
+const Webhooks = lazy(() => import('./Webhooks').then((m) => m.Webhooks));
 const Secrets = lazy(() => import('./Secrets').then((m) => m.Secrets));
 
 type JobAnswer = {job: Job};
@@ -48,6 +50,8 @@ function JobView({loaded, tab}: {loaded: Loaded<JobAnswer>; tab: string}) {
         [to.job(job.id), 'Runs'],
         [to.jobTests(job.id), `Tests (${job.testCount})`],
         [to.keys(job.id), 'API keys'],
+        [to.schedules(job.id), 'Schedules'],
+        [to.webhooks(job.id), 'Webhooks'],
         [to.secrets(job.id), 'Secrets'],
     ];
     const current = tab ? `${to.job(job.id)}/${tab}` : to.job(job.id);
@@ -80,6 +84,8 @@ function JobView({loaded, tab}: {loaded: Loaded<JobAnswer>; tab: string}) {
             {tab === '' && <JobRuns job={job} />}
             {tab === 'tests' && <JobTests job={job} reload={loaded.reload} />}
             {tab === 'keys' && <Keys job={job} />}
+            {tab === 'schedules' && <Schedules job={job} />}
+            {tab === 'webhooks' && <Webhooks job={job} />}
             {tab === 'secrets' && <Secrets job={job} />}
             {triggering && <TriggerDialog job={job} onClose={() => setTriggering(false)} />}
         </>
