@@ -4,7 +4,9 @@ const markup = `<img src=x onerror="document.title='owned'"><script>document.tit
 const rtl = '\u202eevil\u202c';
 
 test('names that are markup are text', async ({page, world, signIn}) => {
-    const job = await world.job(`${markup} "quoted" & ${'w'.repeat(120)}`, [[`${markup} test`, 'echo x']], {description: `${markup}\n${'long '.repeat(200)}`});
+    const escaped = markup.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
+    const junit = `<testsuite><testcase name="${escaped}"><failure message="${escaped}">#x1B[31m${escaped} ${'w'.repeat(3000)}</failure></testcase></testsuite>`;
+    const job = await world.job(`${markup} "quoted" & ${'w'.repeat(120)}`, [[`${markup} test`, `cat > "$USHER_RESULTS/r.xml" <<'X'\n${junit}\nX\nexit 1`]], {description: `${markup}\n${'long '.repeat(200)}`});
     await world.ask('POST', `/api/jobs/${job}/api-keys`, {name: '</code><b>bold</b>'});
     await world.ask('POST', `/api/jobs/${job}/webhooks`, {url: `http://127.0.0.1:9/${encodeURI(markup)}?${"'<b>&".repeat(50)}${'w'.repeat(1000)}`});
     await world.ask('POST', `/api/jobs/${job}/schedules`, {cron: `0 3 ${Array.from({length: 31}, (_, i) => i + 1).join(',')} * *`});
@@ -19,6 +21,9 @@ test('names that are markup are text', async ({page, world, signIn}) => {
         expect(await page.locator('main img[src=x], main script, main b').count(), path).toBe(0);
         expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${path} is wider than the window`).toBe(true);
     }
+    await page.goto(`${world.url}/runs/${run}`);
+    await expect(page.locator('.cases pre')).toContainText(markup);
+    expect(await page.locator('.cases pre').textContent()).not.toContain('[31m');
 });
 
 test('output that is markup, escapes or endless lines is shown and does no harm', async ({page, world, signIn}) => {

@@ -81,6 +81,7 @@ export interface Case {
     status: string;
     durationMs?: number | null;
     message?: string | null;
+    details?: string | null;
 }
 
 export interface RunTest {
