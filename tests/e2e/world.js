@@ -1,6 +1,6 @@
 // A usherd of its own for the tests of one worker, with an admin, an editor and a viewer; and pages of a browser.
 import {test as base, expect} from '@playwright/test';
-import {spawn} from 'node:child_process';
+import {execFileSync, spawn} from 'node:child_process';
 import {chmodSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {createServer as createHttpServer} from 'node:http';
 import {createServer} from 'node:net';
@@ -10,6 +10,21 @@ import {join} from 'node:path';
 const build = process.env.USHER_BUILD;
 export const password = 'correct horse battery';
 export const people = {admin: 'ada@example.org', editor: 'edgar@example.org', viewer: 'vera@example.org'};
+
+/// A database of its own on the server of USHER_TEST_PG_URL; nothing when the tests run on SQLite.
+class Database {
+    static make(name) {
+        if (process.env.USHER_TEST_DATABASE !== 'postgres') return null;
+        const made = new Database();
+        made.name = name;
+        made.url = process.env.USHER_TEST_PG_URL.replace(/[^/]*$/, name);
+        made.say(`CREATE DATABASE ${name}`);
+        return made;
+    }
+
+    say = (sql) => execFileSync('psql', ['-Xq', '-v', 'ON_ERROR_STOP=1', process.env.USHER_TEST_PG_URL, '-c', sql], {stdio: ['ignore', 'inherit', 'inherit']});
+    drop = () => this.say(`DROP DATABASE ${this.name} WITH (FORCE)`);
+}
 
 const freePort = () =>
     new Promise((resolve) => {
@@ -61,11 +76,14 @@ export class World {
         const sandbox = process.getuid() === 0 ? 'basic' : 'none';
         // Of its own: a launcher ends whatever runs under a user id that it takes, also what another server started.
         const uids = 20_000 + (world.port % 380) * 100;
+        world.database = Database.make(`e2e_${process.pid}_${world.port}`);
         const config = join(world.folder, 'usherd.conf');
         writeFileSync(
             config,
             `state_dir = ${world.folder}/state\n[http]\nport = ${world.port}\n[auth]\n${auth}\n[plugins.session]\nsecret_file = ${secret}\n` +
-                `[secrets]\nkey_file = ${secrets}\n[webhooks]\nallow = 127.0.0.1\n[exec]\nsandbox = ${sandbox}\nuid_range = ${uids}-${uids + 99}\noutput_cap_bytes = 120000000\n${extra}\n`,
+                `[secrets]\nkey_file = ${secrets}\n[webhooks]\nallow = 127.0.0.1\n[exec]\nsandbox = ${sandbox}\nuid_range = ${uids}-${uids + 99}\noutput_cap_bytes = 120000000\n` +
+                (world.database ? `[database]\nurl = ${world.database.url}\n` : '') +
+                `${extra}\n`,
         );
         const out = openSync(world.log, 'a');
         world.process = spawn(join(build, 'bin/usherd'), ['--config', config], {stdio: ['ignore', out, out]});
@@ -83,6 +101,7 @@ export class World {
         const ended = new Promise((resolve) => this.process.once('exit', resolve));
         this.process.kill('SIGTERM');
         await ended;
+        this.database?.drop();
         rmSync(this.folder, {recursive: true, force: true});
     }
 
