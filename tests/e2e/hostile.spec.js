@@ -59,34 +59,3 @@ echo the end`,
     await page.getByRole('searchbox').fill('the end');
     await expect(page.locator('.row.marked')).toContainText('the end');
 });
-
-test('a log of 100 MB is scrolled and searched without a long task', async ({page, world, signIn}) => {
-    test.setTimeout(240_000);
-    const job = await world.job('large', [['large', 'seq -f "%.0f the quick brown fox jumps over the lazy dog again and again" 1 1500000; echo the needle']]);
-    const run = await world.run(job);
-    await world.ended(run);
-    await signIn('viewer', '/jobs');
-    await page.evaluate(() => {
-        window.longest = 0;
-        new PerformanceObserver((list) => list.getEntries().forEach((entry) => (window.longest = Math.max(window.longest, entry.duration)))).observe({entryTypes: ['longtask']});
-    });
-    await page.evaluate((address) => {
-        history.pushState(null, '', address);
-        dispatchEvent(new PopStateEvent('popstate'));
-    }, `/runs/${run}`);
-    const log = page.getByRole('region', {name: 'Output of the run'});
-    await expect(page.getByText('Download')).toContainText(/9\d MiB|10\d MiB/, {timeout: 120_000});
-    await page.evaluate(() => (window.longest = 0));
-    for (const share of [0.1, 0.5, 0.9, 0.3, 1]) {
-        await log.evaluate((element, at) => (element.scrollTop = at * element.scrollHeight), share);
-        await page.waitForTimeout(100);
-    }
-    await expect(log).toContainText('the needle');
-    const scrolling = await page.evaluate(() => window.longest);
-    await page.getByRole('searchbox').fill('needle');
-    await expect(page.locator('.row.marked')).toContainText('the needle', {timeout: 120_000});
-    const searching = await page.evaluate(() => window.longest);
-    console.log(`100 MB: longest task ${scrolling.toFixed(0)} ms while scrolling, ${searching.toFixed(0)} ms with a search`);
-    test.info().annotations.push({type: 'longest task', description: `${scrolling} ms, ${searching} ms`});
-    expect(await page.evaluate(() => document.querySelectorAll('.row').length)).toBeLessThan(200);
-});
