@@ -80,10 +80,8 @@ export class World {
         const config = join(world.folder, 'usherd.conf');
         writeFileSync(
             config,
-            `state_dir = ${world.folder}/state\n[http]\nport = ${world.port}\n[auth]\n${auth}\n[plugins.session]\nsecret_file = ${secret}\n` +
-                `[secrets]\nkey_file = ${secrets}\n[webhooks]\nallow = 127.0.0.1\n[exec]\nsandbox = ${sandbox}\nuid_range = ${uids}-${uids + 99}\noutput_cap_bytes = 120000000\n` +
-                (world.database ? `[database]\nurl = ${world.database.url}\n` : '') +
-                `${extra}\n`,
+            `state_dir = ${world.folder}/state\n${world.database ? `[database]\nurl = ${world.database.url}\n` : ''}[http]\nport = ${world.port}\n[auth]\n${auth}\n[plugins.session]\nsecret_file = ${secret}\n` +
+                `[secrets]\nkey_file = ${secrets}\n[webhooks]\nallow = 127.0.0.1\n[exec]\nsandbox = ${sandbox}\nuid_range = ${uids}-${uids + 99}\noutput_cap_bytes = 120000000\n${extra}\n`,
         );
         const out = openSync(world.log, 'a');
         world.process = spawn(join(build, 'bin/usherd'), ['--config', config], {stdio: ['ignore', out, out]});

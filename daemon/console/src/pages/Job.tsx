@@ -5,10 +5,11 @@ import {useAction, useLoad, usePages, type Loaded} from '../api/hooks';
 import type {Job, RunSummary} from '../api/types';
 import {to} from '../routes';
 import {useMay} from '../session';
+import {Awaited} from '../ui/Awaited';
 import {Confirm} from '../ui/Dialog';
 import {Icon} from '../ui/Icon';
 import {PageHead, Tabs} from '../ui/Page';
-import {Empty, Listed, Loading, Refusal, Trouble} from '../ui/States';
+import {Empty, Listed, Refusal} from '../ui/States';
 import {useToast} from '../ui/Toast';
 import {Keys} from './Keys';
 import {RunRows} from './RunRows';
@@ -25,14 +26,11 @@ type JobAnswer = {job: Job};
 export function JobPage() {
     const {id = '', tab = ''} = useRoute().params;
     const loaded = useLoad<JobAnswer>(`/api/jobs/${encodeURIComponent(id)}`);
-    if (!loaded.data)
-        return (
-            <>
-                <PageHead title="Job" crumb={<a href={to.jobs}>Jobs</a>} />
-                {loaded.error ? <Trouble error={loaded.error} retry={loaded.reload} /> : <Loading what="the job" />}
-            </>
-        );
-    return <JobView key={id} loaded={loaded} tab={tab} />;
+    return (
+        <Awaited loaded={loaded} title="Job" crumb={<a href={to.jobs}>Jobs</a>} what="the job">
+            {() => <JobView key={id} loaded={loaded} tab={tab} />}
+        </Awaited>
+    );
 }
 
 function JobView({loaded, tab}: {loaded: Loaded<JobAnswer>; tab: string}) {

@@ -6,8 +6,8 @@ import {cronWords, tickText, ticksAfter} from '../cron';
 import {to} from '../routes';
 import {useMay} from '../session';
 import {Collection} from '../ui/Collection';
+import {CreateButton} from '../ui/Create';
 import {Confirm} from '../ui/Dialog';
-import {Icon} from '../ui/Icon';
 import {Answered, Refusal} from '../ui/States';
 import {Time} from '../ui/Time';
 import {useToast} from '../ui/Toast';
@@ -20,12 +20,7 @@ export function Schedules({job}: {job: Job}) {
     const [editing, setEditing] = useState<Schedule | 'new' | null>(null);
     const [deleting, setDeleting] = useState<Schedule | null>(null);
     const say = useToast();
-    const create = mayEdit && (
-        <button type="button" class="primary" onClick={() => setEditing('new')}>
-            <Icon name="plus" />
-            New schedule
-        </button>
-    );
+    const create = mayEdit && <CreateButton onClick={() => setEditing('new')}>New schedule</CreateButton>;
     return (
         <>
             <Answered loaded={loaded} what="schedules">

@@ -4,8 +4,8 @@ import {useLoad} from '../api/hooks';
 import type {Job, Webhook} from '../api/types';
 import {useMay} from '../session';
 import {Collection} from '../ui/Collection';
+import {CreateButton} from '../ui/Create';
 import {Confirm} from '../ui/Dialog';
-import {Icon} from '../ui/Icon';
 import {Once} from '../ui/Once';
 import {Answered} from '../ui/States';
 import {Time} from '../ui/Time';
@@ -20,12 +20,7 @@ export function Webhooks({job}: {job: Job}) {
     const [deleting, setDeleting] = useState<Webhook | null>(null);
     const [fresh, setFresh] = useState<Webhook | null>(null);
     const say = useToast();
-    const create = mayEdit && (
-        <button type="button" class="primary" onClick={() => setEditing('new')}>
-            <Icon name="plus" />
-            New webhook
-        </button>
-    );
+    const create = mayEdit && <CreateButton onClick={() => setEditing('new')}>New webhook</CreateButton>;
     return (
         <>
             <Answered loaded={loaded} what="webhooks">
