@@ -1,5 +1,6 @@
 #include "exec/launcher/Launcher.h"
 
+#include "base/CleanProcess.h"
 #include "base/Uuid.h"
 #include "exec/Files.h"
 #include "exec/LeaderOrder.h"
@@ -12,6 +13,7 @@
 
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -42,6 +44,19 @@ UniqueFd handleOf(pid_t pid) {
     return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 }
 
+/// A file in memory with this text, read from its start.
+UniqueFd textFile(const std::string& text) {
+    UniqueFd fd(::memfd_create("order", MFD_CLOEXEC));
+    if (fd && (!writeAll(fd.get(), text) || ::lseek(fd.get(), 0, SEEK_SET) != 0)) fd.reset();
+    return fd;
+}
+
+std::string joined(const std::vector<uid_t>& uids) {
+    std::string text;
+    for (uid_t uid : uids) text += (text.empty() ? "" : ",") + std::to_string(uid);
+    return text;
+}
+
 } // namespace
 
 Launcher::Launcher(LauncherFacts facts, UniqueFd connection, UniqueFd listener)
@@ -49,7 +64,6 @@ Launcher::Launcher(LauncherFacts facts, UniqueFd connection, UniqueFd listener)
       _helpers(_facts.leaderPath.substr(0, _facts.leaderPath.rfind('/') + 1) + "usher-plugin",
                _facts.pluginUid, _facts.pluginGid) {
     _epoll.reset(::epoll_create1(EPOLL_CLOEXEC));
-    _null.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
     _runs.reset(::open(_facts.config.runsDir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!_runs && _facts.problem.empty())
         _facts.problem = "cannot open " + _facts.config.runsDir + ": " + std::strerror(errno);
@@ -217,6 +231,21 @@ Json Launcher::start(const Json& request, int control) {
     watch(_epoll.get(), leader.handle.get());
     _leaders.emplace(pid, std::move(leader));
     return {{"op", "started"}, {"run", run}, {"attempt", attempt}, {"pid", pid}};
+}
+
+pid_t Launcher::spawn(const std::string& runId, int attempt, const TakenUids& users, const Cgroup& group,
+                      int folder, int control) {
+    UniqueFd order = textFile(
+        toOrderJson({runId, attempt, _facts.config.sandbox, users.uids, group.path(), _facts.config}));
+    if (!order) return -1;
+    const CleanProcess leader{
+        _facts.leaderPath,
+        {"usher-leader", runId, std::to_string(attempt), joined(users.uids), _facts.config.runsDir},
+        {order.get(), folder, control, users.claim.get()}};
+    if (!group) return leader.start();
+    const pid_t child = forkInto(group.child("leader"));
+    if (child == 0) leader.become();
+    return child;
 }
 
 void Launcher::onLeaderEnd(pid_t pid) {

@@ -71,7 +71,7 @@ private:
 
     LauncherFacts _facts;
     std::vector<UniqueFd> _connections;
-    UniqueFd _listener, _runs, _null, _epoll;
+    UniqueFd _listener, _runs, _epoll;
     std::unique_ptr<UidPool> _uids;
     std::map<pid_t, Leader> _leaders;
     std::map<pid_t, Leader> _cleaners; ///< child processes, and whose uids are free after them
