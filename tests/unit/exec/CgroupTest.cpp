@@ -32,6 +32,7 @@ class CgroupTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aChildEntersItsGroupFirst);
     CPPUNIT_TEST(aChildThatCannotEnterDoesNothing);
     CPPUNIT_TEST(noGroupIsAnAnswer);
+    CPPUNIT_TEST(theLeaderIsToldOfItsGroup);
     CPPUNIT_TEST(whatIsInForceIsSaid);
     CPPUNIT_TEST_SUITE_END();
 
@@ -197,6 +198,11 @@ public:
         CPPUNIT_ASSERT(none.children().empty() && none.read("cgroup.procs").empty());
         const CgroupTree tree;
         CPPUNIT_ASSERT(!tree && !tree.makeRun("7f3a", 1) && !tree.runOf("7f3a", 1) && tree.runs().empty());
+    }
+    void theLeaderIsToldOfItsGroup() {
+        LeaderOrder order;
+        order.cgroup = _unit + "/run-7f3a-1";
+        CPPUNIT_ASSERT_EQUAL(order.cgroup, orderFromJson(toOrderJson(order)).cgroup);
     }
     void whatIsInForceIsSaid() {
         ExecConfig config;
