@@ -18,6 +18,8 @@ struct CleanProcess {
 
     /// Its process id; -1 with errno. The descriptors stay the caller's. Any thread.
     pid_t start() const;
+    /// The same in a child that was forked for it, which becomes the program, or ends with 127. One thread.
+    [[noreturn]] void become() const;
 };
 
 } // namespace usher

@@ -31,6 +31,8 @@ namespace usher {
 
 namespace {
 
+constexpr int kRemovals = 1000; ///< tries to remove a group; then it waits for the next launcher
+
 void watch(int epoll, int fd) {
     epoll_event event{};
     event.events = EPOLLIN;
@@ -72,7 +74,8 @@ Launcher::Launcher(LauncherFacts facts, UniqueFd connection, UniqueFd listener)
         const uid_t uid = _facts.config.firstUid;
         if (std::string why = whyNotStrict({uid, static_cast<gid_t>(uid)}); !why.empty())
             _facts.problem = "this machine cannot give sandbox strict: " + why +
-                             "; see usherd.conf(5), or say [exec] sandbox = basic";
+                             "; as a service it takes the drop-in usher-launcher-strict.conf "
+                             "(usherd.conf(5)), or say [exec] sandbox = basic";
     }
     adopt();
     if (_listener) watch(_epoll.get(), _listener.get());
@@ -90,6 +93,7 @@ void Launcher::adopt() {
     const bool ownUids = _facts.privileged && config.sandbox != "none";
     // Before the leaders: one that our predecessor starts just now must not look like a test without a
     // leader.
+    const std::vector<Cgroup> groups = _facts.cgroups.runs();
     std::set<uid_t> used;
     if (ownUids) used = uidsInUse(config.firstUid, config.lastUid);
     std::vector<uid_t> held;
@@ -100,6 +104,15 @@ void Launcher::adopt() {
         held.insert(held.end(), found.uids.begin(), found.uids.end());
         watch(_epoll.get(), leader.handle.get());
         _leaders.emplace(found.pid, std::move(leader));
+    }
+    for (const Cgroup& group : groups) {
+        const bool led = std::any_of(leaders.begin(), leaders.end(), [&](const FoundLeader& one) {
+            return _facts.cgroups.runOf(one.runId, one.attempt).path() == group.path();
+        });
+        if (led)
+            _facts.cgroups.adopt(group, cgroupLimits(config));
+        else
+            removeGroup(group);
     }
     if (!ownUids) {
         for (pid_t pid : findOrphans(config.runsDir, leaders)) ::kill(pid, SIGKILL);
@@ -116,14 +129,15 @@ void Launcher::adopt() {
 void Launcher::greet(int connection) {
     sendPacket(connection, {{"op", "hello"},
                             {"profile", _facts.config.sandbox},
-                            {"sandbox", describeSandbox(_facts.config, _uids != nullptr, false)},
+                            {"sandbox", describeSandbox(_facts.config, _uids != nullptr, false,
+                                                        static_cast<bool>(_facts.cgroups))},
                             {"runsDir", _facts.config.runsDir},
                             {"problem", _facts.problem}});
 }
 
 int Launcher::serve() {
     while (_listener || !_connections.empty()) {
-        int wait = _orphansExpected || !_cleaners.empty() ? 10 : -1;
+        int wait = _orphansExpected || !_cleaners.empty() || !_emptying.empty() ? 10 : -1;
         std::array<epoll_event, 32> events;
         int count = ::epoll_wait(_epoll.get(), events.data(), static_cast<int>(events.size()), wait);
         for (int i = 0; i < count; ++i) {
@@ -141,6 +155,7 @@ int Launcher::serve() {
         }
         reapCleaners();
         if (_orphansExpected) sweepOrphans();
+        removeEmptied();
     }
     return 0;
 }
@@ -203,10 +218,12 @@ Json Launcher::start(const Json& request, int control) {
             users = _uids->take(count);
         if (users.uids.empty()) return refused("every uid of [exec] uid_range is in use", true);
     }
-    pid_t pid = spawn(run, attempt, users, folder.get(), control);
+    const Cgroup group = _facts.cgroups.makeRun(run, attempt);
+    pid_t pid = spawn(run, attempt, users, group, folder.get(), control);
     if (pid < 0) {
         std::string why = std::string("cannot start ") + _facts.leaderPath + ": " + std::strerror(errno);
         bool retry = errno == EAGAIN || errno == ENOMEM;
+        removeGroup(group);
         if (_uids) _uids->giveBack(users.uids);
         return refused(why, retry);
     }
@@ -216,16 +233,19 @@ Json Launcher::start(const Json& request, int control) {
     return {{"op", "started"}, {"run", run}, {"attempt", attempt}, {"pid", pid}};
 }
 
-pid_t Launcher::spawn(const std::string& runId, int attempt, const TakenUids& users, int folder,
-                      int control) {
-    UniqueFd order =
-        textFile(toOrderJson({runId, attempt, _facts.config.sandbox, users.uids, _facts.config}));
+pid_t Launcher::spawn(const std::string& runId, int attempt, const TakenUids& users, const Cgroup& group,
+                      int folder, int control) {
+    UniqueFd order = textFile(
+        toOrderJson({runId, attempt, _facts.config.sandbox, users.uids, group.path(), _facts.config}));
     if (!order) return -1;
     const CleanProcess leader{
         _facts.leaderPath,
         {"usher-leader", runId, std::to_string(attempt), joined(users.uids), _facts.config.runsDir},
         {order.get(), folder, control, users.claim.get()}};
-    return leader.start();
+    if (!group) return leader.start();
+    const pid_t child = forkInto(group.child("leader"));
+    if (child == 0) leader.become();
+    return child;
 }
 
 void Launcher::onLeaderEnd(pid_t pid) {
@@ -237,12 +257,23 @@ void Launcher::onLeaderEnd(pid_t pid) {
     if (leader.ours && ::waitpid(pid, &status, 0) == pid)
         clean = WIFEXITED(status) &&
                 (WEXITSTATUS(status) == kLeaderClean || WEXITSTATUS(status) == kLeaderDuplicate);
+    removeGroup(_facts.cgroups.runOf(leader.runId, leader.attempt));
     if (clean) {
         if (_uids) _uids->giveBack(leader.uids);
     } else {
         _orphansExpected = true;
         cleanUpBehind(std::move(leader));
     }
+}
+
+void Launcher::removeGroup(const Cgroup& group) {
+    if (!group || group.remove()) return;
+    group.kill();
+    _emptying.emplace_back(group, 0);
+}
+
+void Launcher::removeEmptied() {
+    std::erase_if(_emptying, [](auto& one) { return one.first.remove() || ++one.second > kRemovals; });
 }
 
 void Launcher::cleanUpBehind(Leader leader) {

@@ -38,7 +38,7 @@ Instant instant() {
 
 Leader::Leader(LeaderOrder order, UniqueFd runFolder, UniqueFd control)
     : _order(std::move(order)), _runFolder(std::move(runFolder)),
-      _control(std::move(control)), _facts{_order, _run, -1, nullptr, nullptr, {}, {}, {}, {}} {}
+      _control(std::move(control)), _facts{_order, _run, -1, nullptr, nullptr, {}, {}, {}, {}, {}} {}
 
 bool Leader::begin() {
     auto spec = readBeneath(_runFolder.get(), "run.json", 256u << 20);
@@ -65,7 +65,7 @@ bool Leader::begin() {
     _control.setGreeting({{"e", "hello"}});
 
     chooseUsers();
-    _sandbox = describeSandbox(_order.config, !_users.empty(), _run.network);
+    _sandbox = describeSandbox(_order.config, !_users.empty(), _run.network, !_order.cgroup.empty());
     if (_order.profile == "strict") _filter = std::make_unique<SyscallFilter>();
     _runStartedAt = wallClock();
     _runDeadline = instant() + std::chrono::seconds(std::max(1, _run.timeoutSeconds));
@@ -84,6 +84,7 @@ bool Leader::begin() {
     _facts.folder = _attempt.get();
     _facts.box = _box.get();
     _facts.filter = _filter.get();
+    _facts.cgroup = Cgroup(_order.cgroup);
     _facts.temporary = _temporary->path();
     _facts.allowance = {_order.config.artifactCapBytes, _order.config.artifactCapFiles};
     _facts.journal = [this](const Json& entry) { journal(entry); };
@@ -243,6 +244,7 @@ std::vector<pid_t> Leader::strangers() const {
 }
 
 bool Leader::nothingLeft(const RunningTest& test) {
+    if (test.inGroup()) return false;
     if (!test.kept()) return _childless;
     if (!test.keeperGone() || test.keeperEndedWell()) return test.keeperGone();
     reap();

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -22,12 +23,19 @@ class CleanProcessTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(whatIsNotThereIsSaid);
     CPPUNIT_TEST_SUITE_END();
 
-    /// What the script writes to descriptor 4; 3 stays closed.
+    /// What the script writes to descriptor 4, started either way; 3 stays closed.
     static std::string told(const std::string& script) {
+        const std::string spawned = told(script, false);
+        CPPUNIT_ASSERT_EQUAL(spawned, told(script, true));
+        return spawned;
+    }
+    static std::string told(const std::string& script, bool forked) {
         int ends[2];
         CPPUNIT_ASSERT_EQUAL(0, ::pipe2(ends, O_CLOEXEC));
         UniqueFd ours(ends[0]), theirs(ends[1]);
-        const pid_t pid = CleanProcess{"/bin/sh", {"sh", "-c", script}, {-1, theirs.get()}}.start();
+        const CleanProcess shell{"/bin/sh", {"sh", "-c", script}, {-1, theirs.get()}};
+        const pid_t pid = forked ? ::fork() : shell.start();
+        if (pid == 0) shell.become();
         CPPUNIT_ASSERT(pid > 0);
         theirs.reset();
         std::string text;
@@ -57,16 +65,19 @@ class CleanProcessTest : public CppUnit::TestFixture {
         sigaddset(&blocked, SIGTERM);
         ::pthread_sigmask(SIG_BLOCK, &blocked, &before);
         const auto handler = std::signal(SIGHUP, SIG_IGN);
-        const std::string masks =
-            told("while read -r name mask; do case $name in SigBlk: | SigIgn:) echo $mask >&4;; esac; "
-                 "done </proc/self/status");
+        const std::string script =
+            "while read -r name mask; do case $name in SigBlk: | SigIgn:) echo $mask >&4;; esac; "
+            "done </proc/self/status";
+        const std::string masks[] = {told(script, false), told(script, true)};
         std::signal(SIGHUP, handler);
         ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
         // 32 and 33 are the C library's own: they stay as they were inherited.
         constexpr unsigned long long kInternal = 3ull << 31;
-        const std::size_t end = masks.find('\n');
-        CPPUNIT_ASSERT_EQUAL(0ull, std::stoull(masks.substr(0, end), nullptr, 16));
-        CPPUNIT_ASSERT_EQUAL(0ull, std::stoull(masks.substr(end + 1), nullptr, 16) & ~kInternal);
+        for (const std::string& one : masks) {
+            const std::size_t end = one.find('\n');
+            CPPUNIT_ASSERT_EQUAL(0ull, std::stoull(one.substr(0, end), nullptr, 16));
+            CPPUNIT_ASSERT_EQUAL(0ull, std::stoull(one.substr(end + 1), nullptr, 16) & ~kInternal);
+        }
     }
     void itHasASessionOfItsOwn() {
         CPPUNIT_ASSERT_EQUAL(std::string("yes\n"),
@@ -80,6 +91,13 @@ class CleanProcessTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(ENOENT, errno);
         CPPUNIT_ASSERT_EQUAL(-1, closed.start());
         CPPUNIT_ASSERT_EQUAL(EBADF, errno);
+        for (const CleanProcess* one : {&missing, &closed}) {
+            const pid_t pid = ::fork();
+            if (pid == 0) one->become();
+            int status = -1;
+            CPPUNIT_ASSERT_EQUAL(pid, ::waitpid(pid, &status, 0));
+            CPPUNIT_ASSERT_EQUAL(127, WEXITSTATUS(status));
+        }
     }
 };
 
