@@ -140,7 +140,7 @@ public:
         for (const IniEntry& entry : _file.entries()) {
             auto setter = _setters.find(entry.section + '\n' + entry.key);
             if (setter == _setters.end()) {
-                if (!others(entry)) problem(entry, "unknown key");
+                if (!others(entry)) problem(entry, "unknown key; " + knownBeside(entry.section));
                 continue;
             }
             std::string value = entry.value, wrong;
@@ -155,6 +155,20 @@ public:
     }
 
 private:
+    /// What could have been meant: the section's keys, or the sections when there is none of that name.
+    std::string knownBeside(const std::string& section) const {
+        std::string keys, sections, last;
+        for (const auto& [name, setter] : _setters) {
+            const std::size_t end = name.find('\n');
+            const std::string its = name.substr(0, end);
+            if (its == section) keys += (keys.empty() ? "" : ", ") + name.substr(end + 1);
+            if (!its.empty() && its != last) sections += (sections.empty() ? "[" : ", [") + its + "]";
+            last = its;
+        }
+        if (keys.empty()) return "there is no such section, only " + sections;
+        return (section.empty() ? "before the first section: " : "[" + section + "] has ") + keys;
+    }
+
     const IniFile& _file;
     std::vector<std::string>& _problems;
     std::map<std::string, Setter> _setters;

@@ -4,6 +4,7 @@
 #include "ctl/Version.h"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace usher::ctl {
 
@@ -34,10 +35,12 @@ struct Noun {
 const Noun nouns[] = {
     {"job", "what is run: a name, an ordered list of tests, limits"},
     {"test", "a script with a type: shell, python, node, playwright, …"},
+    {"schedule", "when a job runs by itself: cron lines in a time zone"},
     {"secret", "what a job's tests get and nobody may read"},
     {"key", "API keys: each may trigger one job"},
     {"keys", "all keys of the server at once"},
     {"run", "what has run and what is running: verdicts, output"},
+    {"webhook", "who is told of the runs of a job, over HTTP"},
     {"node", "the machines that share one database"},
     {"plugin", "who decides: the auth plugins and how they are"},
     {"auth", "why a request is let in or refused"},
@@ -132,7 +135,13 @@ std::vector<std::string> Invocation::all(std::string_view name) const {
     return values;
 }
 
-CommandTable::CommandTable(std::vector<Command> commands) : _commands(std::move(commands)) {}
+CommandTable::CommandTable(std::vector<Command> commands) : _commands(std::move(commands)) {
+    // A noun that is not in the list above would be in no help and no completion.
+    for (const Command& command : _commands)
+        if (const std::size_t space = command.name.find(' '); space != std::string::npos)
+            if (!isNoun(command.name.substr(0, space)))
+                throw std::logic_error("no noun is listed for usherctl " + command.name);
+}
 
 const Command* CommandTable::find(const std::string& name) const {
     for (const Command& command : _commands)

@@ -9,7 +9,7 @@ _usherctl_words() {
 }
 
 _usherctl_options() {
-    usherctl "$@" --help 2>/dev/null | grep -oE '(^|[ ,])--[a-z][a-z-]*' | tr -d ' ,' | sort -u
+    usherctl "$@" --help 2>/dev/null | sed -nE 's/^  (-[a-z], )?(--[a-z][a-z-]*).*/\2/p' | sort -u
 }
 
 _usherctl() {

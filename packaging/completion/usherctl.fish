@@ -11,7 +11,7 @@ function __usherctl_complete
     set -l words (commandline -opc)
     set -l plain (string match -v -- '-*' $words[2..-1])
     if string match -q -- '-*' (commandline -ct)
-        usherctl $plain[1..2] --help 2>/dev/null | string match -rg -a '(?:^|[ ,])(--[a-z][a-z-]*)' | sort -u
+        usherctl $plain[1..2] --help 2>/dev/null | string match -rg '^  (?:-[a-z], )?(--[a-z][a-z-]*)' | sort -u
     else if test (count $plain) = 0
         __usherctl_words ''
     else if test (count $plain) = 1

@@ -1,6 +1,6 @@
-"""The install test, inside a minimal Debian of its own (tests/packaging/run). Ends at the first thing that is not as it
-should be. There is no systemd as process 1 here: class Services does what the units say, with their own command lines,
-users and capabilities, holds the socket, and listens to the notes."""
+"""The install test, inside a minimal Debian of its own (tests/packaging/run); its argument says which packages, deb or rpm.
+Ends at the first thing that is not as it should be. There is no systemd as process 1 here: class Service does what the units
+say, with their own command lines, users and capabilities, holds the socket, and listens to the notes."""
 import glob
 import http.client
 import json
@@ -15,44 +15,17 @@ import sys
 import threading
 import time
 
+import managers
+from steps import expect, fail, run, step
+
 PORT = 8321
-UNITS = "/lib/systemd/system/"
 OWN_CONF = "/etc/usher/conf.d/90-test.conf"
-APT = ["apt-get", "-q", "-y", "-o", "Dpkg::Use-Pty=0"]
-
-
-def step(text):
-    print(f"== {text}", flush=True)
-
-
-def fail(text):
-    print(f"FAILED: {text}", flush=True)
-    for log in glob.glob("/tmp/*.log"):
-        print(f"-- {log}\n" + "\n".join(pathlib.Path(log).read_text(errors="replace").splitlines()[-25:]))
-    sys.exit(1)
-
-
-def expect(condition, text):
-    if not condition:
-        fail(text)
-
-
-def run(*words, stdin=None, codes=(0,), env=None):
-    done = subprocess.run(words, input=stdin, capture_output=True, text=True, timeout=300,
-                          env={**os.environ, **(env or {})})
-    if done.returncode not in codes:
-        fail(f"{' '.join(words)} ended with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
-    return done.stdout
-
-
-def repository(name):
-    pathlib.Path("/etc/apt/sources.list.d/usher.list").write_text(f"deb [trusted=yes] file:/repository/{name} ./\n")
-    run(*APT, "update")
+MANAGER = managers.named(sys.argv[1])
 
 
 def settings(unit):
     found = {}
-    for line in pathlib.Path(UNITS + unit).read_text().splitlines():
+    for line in pathlib.Path(MANAGER.UNITS + unit).read_text().splitlines():
         if "=" in line and not line.startswith("#"):
             key, value = line.split("=", 1)
             found[key] = value
@@ -155,7 +128,7 @@ def files():
     found = set()
     for top, folders, names in os.walk("/"):
         folders[:] = [f for f in folders if not re.match(
-            r"^/(proc|sys|dev|run|tmp|etc|root|repository|work|var/log|var/cache|var/lib/(apt|dpkg|systemd|pam))$",
+            r"^/(proc|sys|dev|run|tmp|etc|root|repository|work|var/log|var/cache|var/lib/(apt|dpkg|dnf|rpm|systemd|pam))$",
             os.path.join(top, f))]
         found.update(os.path.join(top, name) for name in names + folders)
     return {name for name in found if not name.endswith(".pyc") and "__pycache__" not in name}
@@ -203,47 +176,25 @@ def third_party_package():
     run("cp", "-r", "/usr/share/doc/usher-plugin-dev/examples/static-token", source)
     for packed in glob.glob(source + "/*.gz"):
         run("gunzip", packed)
-    debian = pathlib.Path(source, "debian")
-    (debian / "source").mkdir(parents=True)
-    (debian / "source/format").write_text("3.0 (native)\n")
-    (debian / "changelog").write_text("usher-auth-static-token (1.0) unstable; urgency=low\n\n  * First.\n\n"
-                                      " -- Somebody Else <else@example.org>  Sun, 22 Nov 2026 12:00:00 +0000\n")
-    (debian / "control").write_text(
-        "Source: usher-auth-static-token\nSection: net\nPriority: optional\nMaintainer: Somebody Else <else@example.org>\n"
-        "Build-Depends: debhelper-compat (= 13), cmake, usher-plugin-dev\n\n"
-        "Package: usher-auth-static-token\nArchitecture: any\nDepends: ${misc:Depends}, ${shlibs:Depends}\n"
-        "Provides: usher-auth-plugin\nDescription: one token\n For tests.\n")
-    (debian / "rules").write_text("#!/usr/bin/make -f\n%:\n\tdh $@ --buildsystem=cmake --with usherplugin\n"
-                                  "override_dh_auto_configure:\n\tdh_auto_configure -- -DCMAKE_INSTALL_LIBDIR=lib\n")
-    (debian / "rules").chmod(0o755)
-    (debian / "usher-auth-static-token.install").write_text("60-static-token.conf etc/usher/conf.d\n")
-    pathlib.Path(source, "60-static-token.conf").write_text(
-        "[auth]\ntrigger = static-token\nrun = static-token, session\n"
-        "[plugins.static-token]\ntoken_file = /etc/usher/static-token\n")
-    # -d: gcc and make are here, the rest of build-essential is not needed.
-    done = subprocess.run(["dpkg-buildpackage", "-d", "-us", "-uc", "-b"], cwd=source, capture_output=True, text=True, timeout=300)
-    expect(done.returncode == 0, f"the third-party package does not build:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    deb = glob.glob("/work/usher-auth-static-token_*.deb")[0]
-    depends = run("dpkg-deb", "-f", deb, "Depends")
-    expect("usher-auth-abi-1" in depends, f"it depends on {depends}")
-    return deb
+    return MANAGER.package(source)
 
 
 def main():
+    repository = sys.argv[1]
+    MANAGER.repository(repository)
     before = files()
 
-    step("install, with apt and without a network")
-    repository("deb")
+    step("install, without a network")
     began = time.monotonic()
-    run(*APT, "install", "usherd", "usherd-auth-apikey", "usherctl", "usher-plugin-dev")
+    MANAGER.install(*MANAGER.PACKAGES)
     installed = time.monotonic() - began
     for path, want in {"/etc/usher": "750 root:usher", "/etc/usher/usherd.conf": "640 root:usher",
                        "/etc/usher/conf.d/50-api-key.conf": "640 root:usher", "/var/lib/usher": "711 usher:usher"}.items():
         have = run("stat", "-c", "%a %U:%G", path).strip()
         expect(have == want, f"{path} is {have}, not {want}")
     run("usherd", "--check-config")
-    expect("usher-auth-abi-1" in run("dpkg-query", "-W", "-f", "${Depends}", "usherd-auth-apikey"), "api-key's dependency")
-    expect("no man page" not in run("dpkg", "-L", "usherd") and os.path.exists("/usr/sbin/usherd"), "usherd's files")
+    expect(MANAGER.needs_the_interface("usherd-auth-apikey"), "api-key's dependency")
+    expect(os.path.exists("/usr/sbin/usherd"), "usherd's files")
 
     step("start as the units say, set up, trigger, pass")
     os.makedirs("/run/usher", mode=0o700)
@@ -264,7 +215,7 @@ def main():
     ctl("job", "import", str(tests))
     ctl("key", "create", "first", "--name", "ci", "--rate-limit", "none", "--output", "/tmp/ci.key")
     ctl("trigger", "first", "--key-file", "/tmp/ci.key", "--wait")
-    print(f"   installed in {installed:.1f} s; first run passed {time.monotonic() - began:.1f} s after apt-get began")
+    print(f"   installed in {installed:.1f} s; first run passed {time.monotonic() - began:.1f} s after that began")
     run_id = re.search(r"[0-9a-f-]{36}", ctl("run", "list", "--json")).group(0)
     shown = ctl("run", "show", run_id, "--json")
     expect("basic" in shown, f"the sandbox of the run: {shown[:500]}")
@@ -292,12 +243,13 @@ def main():
     daemon.wait_for("READY=1")
 
     step("a plugin of somebody else's, built with usher-plugin-dev alone")
-    deb = third_party_package()
+    package = third_party_package()
     pathlib.Path("/etc/usher/static-token").write_text("a-token-of-somebody-else-0123456789\n")
     run("chgrp", "usher", "/etc/usher/static-token")
     os.chmod("/etc/usher/static-token", 0o640)
     pathlib.Path("/tmp/token").write_text("a-token-of-somebody-else-0123456789\n")
-    run(*APT, "install", deb)
+    MANAGER.install(package)
+    expect(MANAGER.needs_the_interface("usher-auth-static-token"), "the other plugin's dependency")
     daemon.restart()
     job = json.loads(ctl("job", "show", "first", "--json"))["job"]["id"]
     path = f"/api/jobs/{job}/trigger"
@@ -305,12 +257,12 @@ def main():
     expect(status == 401, f"the key of the other plugin was answered {status}")
     status, body = post(path + "?wait=60", "a-token-of-somebody-else-0123456789")
     expect(status == 200 and "passed" in json.dumps(body), f"the token was answered {status} {body}")
-    run(*APT, "purge", "usher-auth-static-token")
+    MANAGER.purge("usher-auth-static-token")
     daemon.restart()
     status, _ = post(path, "a-token-of-somebody-else-0123456789")
     expect(status == 401, f"the token still works: {status}")
 
-    versions = {"old": run("dpkg-query", "-W", "-f", "${Version}", "usherd")}
+    versions = {"old": MANAGER.version("usherd")}
     step("upgrade while 50 triggers a second arrive, and a run is under way")
     key = pathlib.Path("/tmp/ci.key").read_text().strip()
     slow = pathlib.Path("/tmp/slow")
@@ -325,8 +277,8 @@ def main():
     load = Load(path, key)
     load.start()
     time.sleep(2)
-    repository("deb-next")
-    run(*APT, "install", "--only-upgrade", "usherd", "usherd-auth-apikey", "usherctl", "usher-plugin-dev")
+    MANAGER.repository(repository + "-next")
+    MANAGER.upgrade()
     began = time.monotonic()
     launcher.restart()
     daemon.restart()
@@ -334,7 +286,7 @@ def main():
     time.sleep(2)
     load.ending.set()
     load.join()
-    versions["new"] = run("dpkg-query", "-W", "-f", "${Version}", "usherd")
+    versions["new"] = MANAGER.version("usherd")
     expect(versions["new"] != versions["old"], f"after the upgrade: {versions}")
     expect(not load.failed, f"{len(load.failed)} requests failed, the first: {load.failed[:3]}")
     expect(len(load.accepted) == len(set(load.accepted)) > 100, f"{len(load.accepted)} accepted")
@@ -353,14 +305,36 @@ def main():
         time.sleep(0.5)
     expect(state["status"] == "passed" and state["attempt"] == 1, f"the run under way: {json.dumps(state)}")
 
+    step("a downgrade below the database's schema is refused with the reason")
+    daemon.stop()
+    change = sqlite3.connect("/var/lib/usher/usher.db")
+    with change:  # as the newer version would have left it, had it migrated
+        change.execute("insert into usher_migrations values ('daemon', 998, 'of the future', 0)")
+    MANAGER.repository(repository)
+    MANAGER.downgrade(versions["old"])
+    expect(MANAGER.version("usherd") == versions["old"], f"after the downgrade: {MANAGER.version('usherd')}")
+    refused = subprocess.run(["setpriv", "--reuid=usher", "--regid=usher", "--clear-groups", "usherd", "--launcher",
+                              "/run/usher/launcher.sock"], capture_output=True, text=True, timeout=60)
+    reason = [line for line in refused.stderr.splitlines() if "schema version 998" in line]
+    expect(refused.returncode == 1 and reason, f"it ended with {refused.returncode}: {refused.stderr[-1000:]}")
+    print("   " + reason[-1][-200:])
+    with change:
+        change.execute("delete from usher_migrations where version = 998")
+    change.close()
+    MANAGER.repository(repository + "-next")
+    MANAGER.upgrade()
+    daemon.start()
+    ctl("trigger", "first", "--key-file", "/tmp/ci.key", "--wait")
+
     step("remove keeps the data, purge leaves nothing")
     daemon.stop()
     launcher.stop()
     run("rm", "-rf", "/work", OWN_CONF)
-    run(*APT, "remove", "usherd", "usherd-auth-apikey", "usherctl", "usher-plugin-dev")
-    expect(os.path.exists("/var/lib/usher/usher.db") and os.path.exists("/etc/usher/usherd.conf"), "remove took data")
+    MANAGER.remove(*MANAGER.PACKAGES)
+    expect(os.path.exists("/var/lib/usher/usher.db"), "remove took data")
+    expect(os.path.exists("/etc/usher/usherd.conf") == MANAGER.KEEPS_CONFIGURATION, "the configuration after remove")
     expect(not os.path.exists("/usr/sbin/usherd"), "remove left the daemon")
-    run(*APT, "purge", "usherd", "usherd-auth-apikey", "usherctl", "usher-plugin-dev")
+    MANAGER.purge(*MANAGER.PACKAGES)
     left = sorted(files() - before)
     expect(not left, f"left behind: {left[:20]}")
     expect(not glob.glob("/etc/usher/usherd.conf") and not glob.glob("/etc/usher/conf.d/*"), "left in /etc/usher")
