@@ -75,7 +75,7 @@ for (const [look, viewport, colorScheme] of [
     ['dark-360', {width: 360, height: 740}, 'dark'],
 ]) {
     test(`every page, ${look}`, async ({page, world, signIn}) => {
-        test.setTimeout(300_000);
+        test.setTimeout(600_000);
         if (!made) {
             await page.goto(`${world.url}/sign-in`);
             made = await populate(world, (await page.screenshot()).toString('base64'));
