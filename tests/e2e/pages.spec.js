@@ -1,10 +1,7 @@
 // Every page, as people see it: wide and light, narrow and dark. A picture of each is kept for somebody to look at, and axe
 // looks for what keeps people out.
-import {AxeBuilder} from '@axe-core/playwright';
-import {mkdirSync} from 'node:fs';
+import {judge} from './judge.js';
 import {expect, receiver, test} from './world.js';
-
-const folder = 'screenshots';
 
 /// A server in which something has happened.
 async function populate(world, png) {
@@ -46,17 +43,6 @@ echo here; echo '${junit}' > "$USHER_RESULTS/junit.xml"; exit 1`],
 
 let made;
 
-async function judge(page, name) {
-    await expect(page.locator('.loading')).toHaveCount(0);
-    await page.waitForTimeout(250);
-    await page.screenshot({path: `${folder}/${name}.png`, fullPage: true});
-    const wide = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-    expect(wide[0], `${name} is wider than the window`).toBeLessThanOrEqual(wide[1]);
-    const {violations} = await new AxeBuilder({page}).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze();
-    const told = violations.map((one) => `${one.impact} ${one.id}: ${one.nodes.slice(0, 3).map((node) => node.target.join(' ') + ' ' + node.html.slice(0, 120) + ' ' + (node.failureSummary ?? '').split('\n')[1]).join('; ')}`);
-    expect.soft(told, name).toEqual([]);
-}
-
 const pages = {
     jobs: () => '/jobs',
     'job-runs': (m) => `/jobs/${m.shop}`,
@@ -89,8 +75,7 @@ for (const [look, viewport, colorScheme] of [
     ['dark-360', {width: 360, height: 740}, 'dark'],
 ]) {
     test(`every page, ${look}`, async ({page, world, signIn}) => {
-        test.setTimeout(300_000);
-        mkdirSync(folder, {recursive: true});
+        test.setTimeout(600_000);
         if (!made) {
             await page.goto(`${world.url}/sign-in`);
             made = await populate(world, (await page.screenshot()).toString('base64'));

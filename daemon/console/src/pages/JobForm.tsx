@@ -64,8 +64,8 @@ const numbers: [Numbers, string, string, number, number][] = [
 type Choices = 'onBusy' | 'onLost' | 'network';
 
 const choices: [Choices, string, [string, string][]][] = [
-    ['onBusy', 'Triggered while it is busy', [['queue', 'the run waits in the queue'], ['coalesce', 'equal waiting runs are one'], ['refuse', 'the trigger is refused']]],
-    ['onLost', 'When its node is lost', [['fail', 'the run ends as lost'], ['rerun', 'it runs again elsewhere']]],
+    ['onBusy', 'Triggered while it is busy', [['queue', 'wait in the queue'], ['coalesce', 'join an equal one'], ['refuse', 'refuse it']]],
+    ['onLost', 'When its node is lost', [['fail', 'end the run as lost'], ['rerun', 'run it elsewhere']]],
     ['network', 'Network of the tests', [['full', 'all of it'], ['none', 'none']]],
 ];
 

@@ -29,6 +29,7 @@ export function Plugins() {
                                     <dd>{plugin.chains.join(', ') || 'nothing'}</dd>
                                 </div>
                                 {Object.entries(plugin.counters)
+                                    .sort(([a], [b]) => placeOf(a) - placeOf(b))
                                     .filter(([name, count]) => count > 0 || name === 'checks')
                                     .map(([name, count]) => (
                                         <div key={name}>
@@ -45,6 +46,10 @@ export function Plugins() {
         </>
     );
 }
+
+/// First what happens every day, then what should not.
+const usual = ['checks', 'allowed', 'denied', 'abstained'];
+const placeOf = (name: string) => (usual.indexOf(name) + usual.length + 1) % (usual.length + 1);
 
 /// "deadlinesMissed" as people write it.
 const wordsOf = (name: string) => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).replace(/^./, (letter) => letter.toUpperCase());
