@@ -2,7 +2,7 @@
 // looks for what keeps people out.
 import {AxeBuilder} from '@axe-core/playwright';
 import {mkdirSync} from 'node:fs';
-import {expect, test} from './world.js';
+import {expect, receiver, test} from './world.js';
 
 const folder = 'screenshots';
 
@@ -34,6 +34,11 @@ echo here; echo '${junit}' > "$USHER_RESULTS/junit.xml"; exit 1`],
     const off = await make('old laptop');
     await world.ask('PATCH', `/api/jobs/${shop}/api-keys/${off.apiKey.id}`, {enabled: false});
     await world.ask('PUT', `/api/jobs/${shop}/secrets/SHOP_PASSWORD`, {value: 'not shown'});
+    for (const [cron, timeZone, paused] of [['0 3 * * *', 'Europe/Berlin', false], ['*/15 8-17 * * 1-5', 'UTC', false], ['0 12 1 * *', 'America/New_York', true]])
+        await world.ask('POST', `/api/jobs/${shop}/schedules`, {cron, timeZone, paused});
+    // One that has answered, one that nobody answers, one that has heard nothing.
+    for (const [url, events] of [[(await receiver()).url, ['*']], ['http://127.0.0.1:9/usher', ['run.ended']], ['http://127.0.0.1/later', ['run.lost']]]) await world.ask('POST', `/api/jobs/${shop}/webhooks`, {url, events});
+    await world.ended(await world.run(shop));
     const {tests} = (await world.ask('GET', `/api/jobs/${shop}`)).job;
     const script = (await world.ask('POST', '/api/tests', {title: 'the door', type: 'python', description: 'Asks the health page', script: '# Is anybody there?\nimport os\nimport urllib.request\n\nanswer = urllib.request.urlopen(os.environ["SHOP"] + "/health", timeout=5)\nassert answer.status == 200, f"answered {answer.status}"\nprint("alive")\n'})).test.id;
     return {shop, paused, failed, test: script, passed: (await world.ask('GET', `/api/runs?jobId=${shop}`)).runs[0].id, tests};
@@ -57,6 +62,10 @@ const pages = {
     'job-runs': (m) => `/jobs/${m.shop}`,
     'job-tests': (m) => `/jobs/${m.shop}/tests`,
     'job-keys': (m) => `/jobs/${m.shop}/keys`,
+    'job-schedules': (m) => `/jobs/${m.shop}/schedules`,
+    'job-webhooks': (m) => `/jobs/${m.shop}/webhooks`,
+    'job-schedules-none': (m) => `/jobs/${m.paused}/schedules`,
+    'job-webhooks-none': (m) => `/jobs/${m.paused}/webhooks`,
     'job-secrets': (m) => `/jobs/${m.shop}/secrets`,
     'job-settings': (m) => `/jobs/${m.shop}/settings`,
     'job-new': () => '/jobs/new',
@@ -104,6 +113,8 @@ for (const [look, viewport, colorScheme] of [
             ['dialog-key', `/jobs/${made.shop}/keys`, 'New API key'],
             ['dialog-trigger', `/jobs/${made.shop}`, 'Run now'],
             ['dialog-delete', `/jobs/${made.shop}/settings`, 'Delete job'],
+            ['dialog-schedule', `/jobs/${made.shop}/schedules`, 'New schedule'],
+            ['dialog-webhook', `/jobs/${made.shop}/webhooks`, 'New webhook'],
             ['dialog-user', '/users', 'New user'],
         ]) {
             await page.goto(world.url + path);

@@ -3,12 +3,14 @@ import {World, expect, password, people, test} from './world.js';
 test('a viewer looks at everything and is offered nothing to change', async ({page, world, signIn}) => {
     const job = await world.job('seen', ['echo seen']);
     await world.ask('POST', `/api/jobs/${job}/api-keys`, {name: 'ci'});
+    await world.ask('POST', `/api/jobs/${job}/schedules`, {cron: '0 3 * * *'});
+    await world.ask('POST', `/api/jobs/${job}/webhooks`, {url: 'http://127.0.0.1:9/'});
     const run = await world.run(job);
     await world.ended(run);
     await signIn('viewer', '/jobs');
     await expect(page.getByRole('link', {name: 'seen', exact: true})).toBeVisible();
     const main = page.getByRole('main');
-    for (const path of ['/jobs', `/jobs/${job}`, `/jobs/${job}/keys`, `/jobs/${job}/tests`, `/jobs/${job}/secrets`, `/runs/${run}`, '/tests', '/nodes', '/plugins']) {
+    for (const path of ['/jobs', `/jobs/${job}`, `/jobs/${job}/keys`, `/jobs/${job}/tests`, `/jobs/${job}/schedules`, `/jobs/${job}/webhooks`, `/jobs/${job}/secrets`, `/runs/${run}`, '/tests', '/nodes', '/plugins']) {
         await page.goto(world.url + path);
         await expect(main.getByRole('heading', {level: 1})).toBeVisible();
         await expect(main.locator('.loading')).toHaveCount(0);

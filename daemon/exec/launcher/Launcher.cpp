@@ -290,6 +290,11 @@ void Launcher::cleanUpBehind(Leader leader) {
                 if (box) emptyAsUser(box.get(), {uid, static_cast<gid_t>(leader.uids[0])});
             removeTree(attempt.get(), "box");
         }
+        if (!leader.uids.empty()) {
+            UniqueFd kept = openBeneath(_runs.get(), userFolder(leader.uids[0]), O_RDONLY | O_DIRECTORY);
+            for (uid_t uid : leader.uids)
+                if (kept) emptyAsUser(kept.get(), {uid, static_cast<gid_t>(leader.uids[0])});
+        }
         ::_exit(0);
     }
     if (child > 0)

@@ -59,8 +59,7 @@ bool Leader::begin() {
         return false;
     }
     _attempt = openBeneath(_runFolder.get(), name, O_RDONLY | O_DIRECTORY);
-    // Durable before any test runs: after a power cut nobody may take this attempt for one that never began.
-    if (!_attempt || ::fchmod(_attempt.get(), 0711) != 0 || ::fsync(_runFolder.get()) != 0)
+    if (!_attempt || ::fchmod(_attempt.get(), 0711) != 0)
         throw std::runtime_error("cannot prepare " + name + ": " + std::strerror(errno));
     _control.tell({{"e", "hello"}});
     _control.setGreeting({{"e", "hello"}});
@@ -140,7 +139,8 @@ bool Leader::prepareBox() {
     std::string path = _order.config.runsDir + "/" + _order.runId + "/" + attemptFolder(_order.attempt);
     _box = std::make_unique<Box>(_attempt.get(), path, _users, _order.config.runsDir);
     if (!_box->create(_runProblem)) return false;
-    _temporary = std::make_unique<ShortName>(_order.config.runsDir, _box->path("tmp"));
+    _temporary = std::make_unique<Temporary>(_order.config.runsDir, _users, _box->path("tmp"));
+    if (!_temporary->create(_runProblem)) return false;
     // All scripts before the first test: later ones cannot find their names taken.
     for (const TestToRun& test : _run.tests)
         if (test.type != "exec" &&
@@ -157,7 +157,7 @@ int Leader::run() {
         if (!_over) wait();
     }
     end();
-    _temporary.reset();
+    if (_temporary && !_temporary->clear()) _exitCode = kLeaderUnclean;
     if (_box && !_box->remove()) _exitCode = kLeaderUnclean;
     if (_leftovers) _exitCode = kLeaderUnclean;
     return _exitCode;

@@ -1,7 +1,7 @@
 import {useLoad} from '../api/hooks';
 import type {Plugin} from '../api/types';
 import {PageHead} from '../ui/Page';
-import {Loading, Trouble} from '../ui/States';
+import {Answered} from '../ui/States';
 
 /// Who is asked before anything is done here.
 export function Plugins() {
@@ -9,15 +9,10 @@ export function Plugins() {
     return (
         <>
             <PageHead title="Plugins" />
-            {!loaded.data ? (
-                loaded.error ? (
-                    <Trouble error={loaded.error} retry={loaded.reload} />
-                ) : (
-                    <Loading what="plugins" />
-                )
-            ) : (
+            <Answered loaded={loaded} what="plugins">
+                {({plugins}) => (
                 <ul class="rows nodes">
-                    {loaded.data.plugins.map((plugin) => (
+                    {plugins.map((plugin) => (
                         <li key={plugin.name}>
                             <div class="main">
                                 <span class="name">{plugin.name}</span> <span class={plugin.state === 'healthy' ? 'tag good' : 'tag bad'}>{plugin.state}</span>
@@ -45,7 +40,8 @@ export function Plugins() {
                         </li>
                     ))}
                 </ul>
-            )}
+                )}
+            </Answered>
         </>
     );
 }
