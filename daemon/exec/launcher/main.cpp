@@ -7,6 +7,7 @@
 #include "exec/Credentials.h"
 #include "exec/RunFolder.h"
 #include "exec/Wire.h"
+#include "exec/launcher/EndRuns.h"
 #include "exec/launcher/Launcher.h"
 
 #include <fcntl.h>
@@ -34,10 +35,12 @@ struct Arguments {
 constexpr const char* kUsage =
     "usher-launcher --leader PATH (--fd N | --socket PATH) [--config FILE] [--runs-dir DIR]\n"
     "usher-launcher --release-cgroups\n"
-    "Starts usher-leader for usherd. Configured by section [exec] of usherd.conf. The second form is for "
+    "usher-launcher --end-runs [--config FILE]\n"
+    "Starts usher-leader for usherd. Configured by section [exec] of usherd.conf. --release-cgroups is for "
     "its\n"
-    "unit, after it has ended: so that it can be started again while runs go on.\n";
+    "unit when it has ended: it can be started again while runs go on. --end-runs is for a removal.\n";
 
+constexpr auto kEndPatience = std::chrono::seconds(15);
 constexpr const char* kCgroups = "/sys/fs/cgroup";
 
 /// /etc/passwd by hand: this program may be linked statically, and asks no name service.
@@ -136,6 +139,12 @@ int work(const LauncherFacts& facts, uid_t uid, gid_t gid, int connection, int l
 int main(int argc, char** argv) {
     if (argc == 2 && std::string_view(argv[1]) == "--release-cgroups")
         return CgroupTree::release(kCgroups, ownCgroups()) ? 0 : 1;
+    if (argc >= 2 && std::string_view(argv[1]) == "--end-runs") {
+        IniFile file;
+        std::vector<std::string> ignored;
+        if (argc == 4 && std::string_view(argv[2]) == "--config") file.readWithDropIns(argv[3]);
+        return endRuns(execConfigFrom(file, ignored).runsDir, kEndPatience) ? 0 : 1;
+    }
     Arguments arguments;
     if (!parse(argc, argv, arguments)) {
         std::cerr << kUsage;
