@@ -25,7 +25,7 @@ test('has a heading', async ({page}) => {
 `;
 
 test('a failing Playwright job shows its case, its output and its screenshot', async ({page}) => {
-    test.setTimeout(180_000);
+    test.setTimeout(300_000);
     test.skip(process.getuid() === 0 && !readable(packages), 'the build folder is closed to the users of tests');
     const config = join(process.cwd(), 'job.config.cjs');
     accessSync(config, constants.R_OK);
@@ -42,7 +42,7 @@ test('a failing Playwright job shows its case, its output and its screenshot', a
     try {
         const job = await world.job('the door', [['door', script, 'playwright']]);
         const run = await world.run(job);
-        await world.ended(run);
+        await world.ended(run, 180); // a second browser, on a machine that may be busy
         await page.goto(`${world.url}/runs/${run}`);
         await page.getByLabel('E-mail').fill(people.viewer);
         await page.getByLabel('Password').fill(password);

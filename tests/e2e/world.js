@@ -145,11 +145,11 @@ export class World {
         return (await this.ask('POST', `/api/jobs/${jobId}/trigger`, body)).data.runId;
     }
 
-    async ended(runId) {
+    async ended(runId, seconds = 60) {
         return until(async () => {
             const run = await this.ask('GET', `/api/runs/${runId}`);
             return run.status !== 'queued' && run.status !== 'running' && run;
-        }, 60);
+        }, seconds);
     }
 }
 
