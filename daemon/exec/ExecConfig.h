@@ -29,7 +29,7 @@ struct ExecConfig {
     uid_t lastUid = 59999;
     std::int64_t outputCapBytes = 16 << 20;          ///< kept of each test's output
     int cancelGraceSeconds = 10;                     ///< between TERM and KILL
-    std::int64_t memoryLimitBytes = 4ll << 30;       ///< of each process of a test (RLIMIT_DATA); 0: no limit
+    std::int64_t memoryLimitBytes = 4ll << 30;       ///< of a test; without cgroup, of a process; 0: none
     std::int64_t fileLimitBytes = 4ll << 30;         ///< the largest file that a test may write
     std::int64_t artifactCapBytes = 256 << 20;       ///< kept of one run
     int artifactCapFiles = 1000;                     ///< kept of one run

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -180,6 +181,17 @@ bool removeTree(int parent, const std::string& name, int seconds) {
         if (!top || !Emptier(top.get(), deadline).empty(top.get(), 32)) break;
     }
     return ::unlinkat(parent, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT;
+}
+
+bool giveToGroup(int fd, std::optional<gid_t> group, mode_t mode, const std::string& name,
+                 std::string& problem) {
+    if (group && ::fchown(fd, static_cast<uid_t>(-1), *group) != 0) {
+        problem = "cannot give " + name + " to group " + std::to_string(*group) + ": " + std::strerror(errno);
+        return false;
+    }
+    if (::fchmod(fd, mode) == 0) return true;
+    problem = "cannot set the mode of " + name + ": " + std::strerror(errno);
+    return false;
 }
 
 } // namespace usher

@@ -31,4 +31,9 @@ bool makeFolder(int parent, const std::string& name, mode_t mode);
 /// after `seconds`. True when nothing is left.
 bool removeTree(int parent, const std::string& name, int seconds = 30);
 
+/// The file belongs to `group` then, if there is one, and has this mode. The owner may give a file to a group
+/// it is in; changing the owner would need one more capability. `name`: as the problem names it.
+bool giveToGroup(int fd, std::optional<gid_t> group, mode_t mode, const std::string& name,
+                 std::string& problem);
+
 } // namespace usher

@@ -1,9 +1,12 @@
 #include "exec/JUnitReport.h"
 
+#include "base/Text.h"
+
 #include <expat.h>
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 namespace usher {
 
@@ -54,7 +57,7 @@ private:
             if (r._found++ >= TestCase::kMaxCases) return r.stop("more than 10,000 cases");
             std::string caseName = plainText(attribute("name"), TestCase::kMaxName);
             if (caseName.empty()) return r.stop("a case without a name");
-            r._cases.push_back({std::move(caseName), "passed", millisecondsOf(attribute("time")), ""});
+            r._cases.push_back({std::move(caseName), "passed", millisecondsOf(attribute("time")), "", ""});
             r._caseDepth = r._depth;
         } else if (r._caseDepth && r._depth == r._caseDepth + 1) {
             const char* status = element == "failure"   ? "failed"
@@ -64,7 +67,7 @@ private:
             if (!status || r._cases.back().status != "passed") return;
             r._cases.back().status = status;
             r._cases.back().message = plainText(attribute("message"), TestCase::kMaxMessage);
-            r._takesText = r._cases.back().message.empty();
+            r._takesText = true;
         }
     }
 
@@ -73,20 +76,22 @@ private:
         if (r._depth == r._caseDepth) r._caseDepth = 0;
         if (r._takesText && r._depth == r._caseDepth + 1) {
             r._takesText = false;
-            std::size_t first = r._text.find_first_not_of(" \t\r\n"),
-                        last = r._text.find_last_not_of(" \t\r\n");
-            if (first != std::string::npos)
-                r._cases.back().message = plainText(std::string_view(r._text).substr(first, last - first + 1),
-                                                    TestCase::kMaxMessage);
-            r._text.clear();
+            const std::string whole = std::exchange(r._text, {});
+            const std::string_view text = trim(whole);
+            TestCase& last = r._cases.back();
+            // Many have it in the attribute, some only in the text, most say more there.
+            if (last.message.empty())
+                last.message = plainText(text, TestCase::kMaxMessage);
+            else if (std::string more = plainText(text, TestCase::kMaxDetails); more != last.message)
+                last.details = std::move(more);
         }
         --r._depth;
     }
 
     static void onText(void* user, const XML_Char* text, int length) {
         Reader& r = self(user);
-        if (r._takesText && r._text.size() < 2 * TestCase::kMaxMessage)
-            r._text.append(text, std::min(static_cast<std::size_t>(length), 2 * TestCase::kMaxMessage));
+        if (r._takesText && r._text.size() < 2 * TestCase::kMaxDetails)
+            r._text.append(text, std::min(static_cast<std::size_t>(length), 2 * TestCase::kMaxDetails));
     }
 
     static void onDoctype(void* user, const XML_Char*, const XML_Char*, const XML_Char*, int) {

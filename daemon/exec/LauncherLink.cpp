@@ -1,16 +1,15 @@
 #include "exec/LauncherLink.h"
 
+#include "base/CleanProcess.h"
 #include "exec/LeaderProcess.h"
 
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <stdexcept>
 #include <vector>
@@ -21,37 +20,16 @@ using namespace std::chrono_literals;
 
 UniqueFd spawnLauncher(const ExecSettings& settings, pid_t& pid) {
     auto [ours, theirs] = packetPair();
-    UniqueFd raised(::fcntl(theirs.get(), F_DUPFD_CLOEXEC, 10)); // so that 3 is not given away by closing it
-    std::vector<std::string> words = {"usher-launcher", "--fd",          "3", "--leader", settings.leaderPath,
-                                      "--runs-dir",     settings.runsDir};
-    if (!settings.configFile.empty()) words.insert(words.end(), {"--config", settings.configFile});
-    std::vector<char*> arguments;
-    for (std::string& word : words) arguments.push_back(word.data());
-    arguments.push_back(nullptr);
-    char* environment[] = {nullptr};
-
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
-    posix_spawn_file_actions_adddup2(&actions, 0, 1);
-    posix_spawn_file_actions_adddup2(&actions, raised.get(), 3);
-    posix_spawn_file_actions_addclosefrom_np(&actions, 4);
-    posix_spawnattr_t attributes;
-    posix_spawnattr_init(&attributes);
-    sigset_t none, all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    // A session of its own: Ctrl-C at the daemon's terminal is the daemon's business.
-    posix_spawnattr_setflags(&attributes,
-                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-    int error = ::posix_spawn(&pid, settings.launcherPath.c_str(), &actions, &attributes, arguments.data(),
-                              environment);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    if (error)
-        throw std::runtime_error("cannot start " + settings.launcherPath + ": " + std::strerror(error));
+    CleanProcess launcher{
+        settings.launcherPath,
+        {"usher-launcher", "--fd", "3", "--leader", settings.leaderPath, "--runs-dir", settings.runsDir},
+        {theirs.get()},
+        true};
+    if (!settings.configFile.empty())
+        launcher.arguments.insert(launcher.arguments.end(), {"--config", settings.configFile});
+    pid = launcher.start();
+    if (pid < 0)
+        throw std::runtime_error("cannot start " + settings.launcherPath + ": " + std::strerror(errno));
     return std::move(ours);
 }
 

@@ -9,6 +9,7 @@ std::string toOrderJson(const LeaderOrder& order) {
                        {"attempt", order.attempt},
                        {"profile", order.profile},
                        {"uids", order.uids},
+                       {"cgroup", order.cgroup},
                        {"config", toJson(order.config)}});
 }
 
@@ -22,6 +23,7 @@ LeaderOrder orderFromJson(std::string_view text) {
         order.attempt = json->at("attempt");
         order.profile = json->at("profile");
         order.uids = json->at("uids").get<std::vector<uid_t>>();
+        order.cgroup = json->value("cgroup", "");
         order.config = execConfigFrom(json->at("config"));
         return order;
     } catch (const Json::exception&) {
@@ -29,13 +31,21 @@ LeaderOrder orderFromJson(std::string_view text) {
     }
 }
 
-std::string describeSandbox(const ExecConfig& config, bool ownUid, bool network) {
-    if (config.sandbox == "none") return "none";
+std::string describeSandbox(const ExecConfig& config, bool ownUid, bool network, bool cgroup) {
+    if (config.sandbox == "none") return cgroup ? "none (cgroup v2: kill)" : "none";
     std::string parts = ownUid ? "uid, rlimits" : "rlimits";
-    if (config.memoryLimitBytes > 0) parts += ", memory sampled";
+    if (config.memoryLimitBytes > 0 && !cgroup) parts += ", memory sampled";
     if (config.sandbox == "strict")
         parts += network ? ", namespaces, seccomp" : ", namespaces, seccomp, no network";
-    return config.sandbox + " (" + parts + "; no cgroup)";
+    return config.sandbox + " (" + parts + "; " +
+           (!cgroup                       ? "no cgroup)"
+            : config.memoryLimitBytes > 0 ? "cgroup v2: memory, pids)"
+                                          : "cgroup v2: pids)");
+}
+
+CgroupLimits cgroupLimits(const ExecConfig& config) {
+    if (config.sandbox == "none") return {};
+    return {config.memoryLimitBytes, kMostProcesses};
 }
 
 } // namespace usher

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "exec/Cgroup.h"
 #include "exec/ExecConfig.h"
 
 #include <sys/types.h>
@@ -24,6 +25,7 @@ struct LeaderOrder {
     int attempt = 1;
     std::string profile;
     std::vector<uid_t> uids; ///< for the tests; empty: they run as the leader's own user
+    std::string cgroup;      ///< path of the run's control group (CgroupTree.h); "": there is none
     ExecConfig config;
 };
 
@@ -31,9 +33,15 @@ std::string toOrderJson(const LeaderOrder& order);
 /// Throws std::runtime_error.
 LeaderOrder orderFromJson(std::string_view text);
 
-/// "none", "basic (uid, rlimits, memory sampled; no cgroup)", "strict (uid, rlimits, memory sampled,
-/// namespaces, seccomp, no network; no cgroup)": what is in force, as it is recorded on the run.
-std::string describeSandbox(const ExecConfig& config, bool ownUid, bool network);
+/// "none", "none (cgroup v2: kill)", "basic (uid, rlimits, memory sampled; no cgroup)", "basic (uid, rlimits;
+/// cgroup v2: memory, pids)", "strict (uid, rlimits, memory sampled, namespaces, seccomp, no network; no
+/// cgroup)": what is in force, as it is recorded on the run.
+std::string describeSandbox(const ExecConfig& config, bool ownUid, bool network, bool cgroup);
+/// What the tests' control groups hold them to.
+CgroupLimits cgroupLimits(const ExecConfig& config);
+
+/// Processes and threads of one test, by its user's limit or its control group's.
+constexpr int kMostProcesses = 1024;
 
 // Exit codes of usher-leader.
 constexpr int kLeaderClean = 0;     ///< nothing of the run is left, neither process nor work folder

@@ -1,11 +1,17 @@
 #include "exec/LeaderProcess.h"
 
+#include "base/UniqueFd.h"
 #include "domain/Errors.h"
+#include "exec/Files.h"
 #include "exec/LeaderLoop.h"
 #include "exec/ProcessTable.h"
 #include "exec/RunFolder.h"
 #include "exec/ShortName.h"
 
+#include <fcntl.h>
+
+#include <cerrno>
+#include <cstring>
 #include <stdexcept>
 #include <thread>
 
@@ -16,6 +22,16 @@ namespace {
 constexpr int kBirthLooks = 50;
 constexpr auto kBirthPause = std::chrono::milliseconds(20);
 
+/// Whether the machine has not started again since a daemon last used this folder, whose `boot-id` says so.
+bool noteBoot(const std::string& runsDir) {
+    UniqueFd runs(::open(runsDir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const auto before = runs ? readBeneath(runs.get(), "boot-id", 100) : std::nullopt;
+    if (before == bootId()) return true;
+    if (!runs || !replaceFile(runs.get(), "boot-id", bootId(), 0600, true))
+        throw std::runtime_error("cannot write " + runsDir + "/boot-id: " + std::strerror(errno));
+    return !before; // a folder of before this file: its leaders did wait for the disk
+}
+
 } // namespace
 
 LeaderProcess::LeaderProcess(ExecSettings settings, ExecutionListener& listener, const Clock& clock) {
@@ -23,6 +39,7 @@ LeaderProcess::LeaderProcess(ExecSettings settings, ExecutionListener& listener,
     ShortName::sweep(settings.runsDir);
     if (settings.sandbox != "none")
         if (std::string why = whyNotReachable(settings.runsDir); !why.empty()) throw std::runtime_error(why);
+    _sameBoot = noteBoot(settings.runsDir);
     _loop = std::make_unique<Loop>(std::move(settings), listener, clock);
 }
 
@@ -45,7 +62,9 @@ void LeaderProcess::start(const ClaimedRun& run) {
 
 Executor::Recovery LeaderProcess::recover(const ClaimedRun& run) {
     AttemptFolder folder(_loop->settings().runsDir, run.runId, run.attempt);
-    if (!folder.begun()) return Recovery::neverStarted;
+    // A power cut may have taken the folder of an attempt that did begin: leaders do not wait for the disk
+    // before they start.
+    if (!folder.begun()) return _sameBoot ? Recovery::neverStarted : Recovery::gone;
     for (int look = 0; look < kBirthLooks; ++look) {
         auto identity = folder.identity();
         bool alive = identity && identity->bootId == bootId() && isAlive(identity->pid, identity->startTicks);

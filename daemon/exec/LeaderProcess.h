@@ -51,6 +51,7 @@ public:
 
 private:
     class Loop;
+    bool _sameBoot = true; ///< as the daemon that used the runs' folder before
     std::unique_ptr<Loop> _loop;
 };
 

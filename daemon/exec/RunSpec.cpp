@@ -164,6 +164,10 @@ std::optional<LeaderIdentity> identityFromJson(std::string_view text) {
     }
 }
 
+std::string userFolder(uid_t uid) {
+    return "u" + std::to_string(uid);
+}
+
 std::string attemptFolder(int attempt) {
     return "attempt-" + std::to_string(attempt);
 }

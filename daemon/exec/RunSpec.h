@@ -3,6 +3,8 @@
 #include "base/Json.h"
 #include "domain/RunStore.h"
 
+#include <sys/types.h>
+
 #include <string>
 #include <string_view>
 
@@ -33,6 +35,8 @@ std::optional<LeaderIdentity> identityFromJson(std::string_view text);
 
 /// "attempt-3"
 std::string attemptFolder(int attempt);
+/// "u59981": beside the runs, what is kept for the tests of this user (leader/Temporary.h).
+std::string userFolder(uid_t uid);
 /// What a test is in the run's results before it began.
 RunTest pendingTest(const TestToRun& test);
 

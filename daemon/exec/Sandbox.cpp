@@ -53,7 +53,7 @@ const char* enterNamespaces(const TestUser& user, const SandboxPlan& plan) {
         return "cannot make mount, pid, ipc, uts and network namespaces";
     if (::sethostname("localhost", 9) != 0) return "cannot set the host name";
     if (!plan.network && !raiseLoopback()) return "cannot raise the loopback interface";
-    return closeMounts(plan.box, plan.network);
+    return closeMounts(plan);
 }
 
 const char* becomeFirstProcess() {

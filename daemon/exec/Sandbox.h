@@ -19,8 +19,9 @@ namespace usher {
 // return which step failed, errno says why.
 
 struct SandboxPlan {
-    std::string box;      ///< path of what may be written to; "": nothing (a trial)
-    bool network = false; ///< stay in the machine's network
+    std::string box;       ///< path of what may be written to; "": nothing (a trial)
+    std::string temporary; ///< path of what /tmp and /var/tmp are there
+    bool network = false;  ///< stay in the machine's network
 };
 
 /// In a process that runs as `user` without capabilities: its children are the sandbox's first process. The

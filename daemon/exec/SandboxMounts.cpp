@@ -79,7 +79,8 @@ bool newDev() {
 
 } // namespace
 
-const char* closeMounts(const std::string& box, bool resolver) {
+const char* closeMounts(const SandboxPlan& plan) {
+    const std::string& box = plan.box;
     if (::mount(nullptr, "/", nullptr, kRecursive | kPrivate, nullptr) != 0)
         return "cannot make the mounts private";
     ::umask(022); // what is made here is for every test of the run
@@ -87,7 +88,7 @@ const char* closeMounts(const std::string& box, bool resolver) {
     UniqueFd writable, temporary[2], resolving;
     if (!box.empty()) {
         writable = copyOf(box);
-        for (UniqueFd& one : temporary) one = copyOf(box + "/tmp");
+        for (UniqueFd& one : temporary) one = copyOf(plan.temporary);
         for (const UniqueFd* tree : {&writable, &temporary[0], &temporary[1]})
             if (!*tree ||
                 !setAttributes(tree->get(), "", AT_EMPTY_PATH, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV))
@@ -95,7 +96,7 @@ const char* closeMounts(const std::string& box, bool resolver) {
     }
     std::string resolverFolder;
     std::array<char, PATH_MAX> real;
-    if (resolver && ::realpath("/etc/resolv.conf", real.data()) &&
+    if (plan.network && ::realpath("/etc/resolv.conf", real.data()) &&
         std::string_view(real.data()).substr(0, 5) == "/run/") {
         resolverFolder = std::string(real.data(), std::string_view(real.data()).rfind('/'));
         resolving = copyOf(resolverFolder);

@@ -186,7 +186,7 @@ std::vector<TestCase> TapReport::finish() {
         complain(std::to_string(*_planned) + " cases were planned, " + std::to_string(_points) + " came");
     else if (!_planned && _points > 0 && !_bailed)
         complain("there is no plan: cases may be missing");
-    for (const std::string& complaint : _complaints) _cases.push_back({"TAP", "error", 0, complaint});
+    for (const std::string& complaint : _complaints) _cases.push_back({"TAP", "error", 0, complaint, ""});
     return std::move(_cases);
 }
 

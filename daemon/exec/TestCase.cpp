@@ -6,12 +6,46 @@
 
 namespace usher {
 
-std::string plainText(std::string_view text, std::size_t limit) {
-    if (text.size() > limit) {
-        while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;
-        text = text.substr(0, limit);
+namespace {
+
+/// Of an escape sequence, as it is, as the picture of one (U+241B), or as pytest writes it.
+constexpr std::string_view kIntroducers[] = {"\x1b[", "\xe2\x90\x9b[", "#x1B["};
+
+/// The length of the escape sequence (ECMA-48: CSI) at the beginning of `text`; 0: there is none.
+std::size_t escapeLength(std::string_view text) {
+    for (std::string_view introducer : kIntroducers) {
+        if (!text.starts_with(introducer)) continue;
+        std::size_t at = introducer.size();
+        while (at < text.size() && at < 64 && text[at] >= 0x20 && text[at] <= 0x3f) ++at;
+        if (at < text.size() && text[at] >= 0x40 && text[at] <= 0x7e) return at + 1;
     }
-    std::string plain(text);
+    return 0;
+}
+
+std::string withoutEscapes(std::string_view text) {
+    std::string kept;
+    kept.reserve(text.size());
+    while (!text.empty()) {
+        const std::size_t length = escapeLength(text);
+        if (length == 0) kept += text.front();
+        text.remove_prefix(std::max<std::size_t>(length, 1));
+    }
+    return kept;
+}
+
+/// At most `limit` bytes, whole characters only.
+std::string_view beginningOf(std::string_view text, std::size_t limit) {
+    if (text.size() <= limit) return text;
+    while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;
+    return text.substr(0, limit);
+}
+
+} // namespace
+
+std::string plainText(std::string_view text, std::size_t limit) {
+    // Twice the limit: what escape sequences take of it must not cost the text behind them.
+    const std::string bare = withoutEscapes(beginningOf(text, 2 * limit));
+    std::string plain(beginningOf(bare, limit));
     for (char& c : plain)
         if ((static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n') || c == 0x7F) c = ' ';
     return plain;
@@ -31,11 +65,13 @@ std::int64_t millisecondsOf(std::string_view seconds) {
 
 Json toJson(const std::vector<TestCase>& cases) {
     Json json = Json::array();
-    for (const TestCase& one : cases)
+    for (const TestCase& one : cases) {
         json.push_back({{"name", one.name},
                         {"status", one.status},
                         {"durationMs", one.durationMs},
                         {"message", one.message}});
+        if (!one.details.empty()) json.back()["details"] = one.details;
+    }
     return json;
 }
 

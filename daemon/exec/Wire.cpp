@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <system_error>
+#include <utility>
 
 namespace usher {
 
@@ -65,8 +66,11 @@ Received receivePacket(int socket, Packet& packet) {
     message.msg_control = control.data();
     message.msg_controllen = control.size();
     ssize_t got;
+    // Who closes without having read all of ours makes ECONNRESET, which the kernel tells once and before the
+    // packets that are still here: they come after it.
+    bool reset = false;
     do got = ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    while (got < 0 && errno == EINTR);
+    while (got < 0 && (errno == EINTR || (errno == ECONNRESET && !std::exchange(reset, true))));
     if (got < 0) return errno == EAGAIN || errno == EWOULDBLOCK ? Received::nothing : Received::closed;
 
     packet.descriptors.clear();

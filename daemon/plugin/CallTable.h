@@ -26,13 +26,14 @@ struct RouteQuestion {
 /// One call: a place in the table, reused. The handle that a plugin holds is place and generation, so that an
 /// old one is recognised for ever.
 struct CallSlot {
-    usher_call handle = 0; ///< 0: free
-    bool open = false;     ///< not answered yet
-    bool entered = false;  ///< the plugin has seen it
-    bool inside = false;   ///< check() or handle() has not returned
-    bool settling = false; ///< an ALLOW whose settled() has not returned
-    bool probe = false;    ///< of the breaker
-    bool inlined = false;  ///< runs on the caller's thread
+    usher_call handle = 0;    ///< 0: free
+    bool open = false;        ///< not answered yet
+    bool entered = false;     ///< the plugin has seen it
+    bool inside = false;      ///< check() or handle() has not returned
+    bool settling = false;    ///< an ALLOW whose settled() has not returned
+    bool probe = false;       ///< of the breaker
+    std::uint64_t number = 0; ///< in the breaker's order
+    bool inlined = false;     ///< runs on the caller's thread
     std::uint32_t retained = 0;
     Instant deadline{}, enteredAt{};
     std::shared_ptr<const AuthRequest> request;

@@ -42,7 +42,7 @@ usher_status PluginInstance::complete(usher_call call, const usher_verdict& raw)
             return USHER_STALE;
         }
         done = std::move(slot->done);
-        closed = _breaker.answered(slot->probe);
+        closed = _breaker.answered(slot->number, slot->probe);
         if (allows && _plugin->ops.settled) {
             slot->settling = true;
             ++_settling;

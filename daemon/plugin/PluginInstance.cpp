@@ -37,18 +37,20 @@ void PluginInstance::check(std::shared_ptr<const AuthRequest> request, Done done
         Lock lock(_mutex);
         ++_counters.checks;
         Breaker::Pass pass = Breaker::Pass::no;
+        Breaker::Number number = 0;
         if (_state != State::running)
             refused = " is not running";
         else if (deadline <= now)
             refused = " had no time left";
         else if (_calls.openCount() - _openRoutes >= _settings.maxInFlight)
             refused = " has too many calls in flight", ++_counters.refusedFull;
-        else if ((pass = _breaker.ask(now)) == Breaker::Pass::no)
+        else if ((pass = _breaker.ask(now, number)) == Breaker::Pass::no)
             refused = " keeps missing deadlines and is asked once a second", ++_counters.refusedByBreaker;
         else if (!(slot = _calls.open(std::move(request), deadline)))
             refused = " holds too many calls", ++_counters.refusedFull;
         if (slot) {
             slot->probe = pass == Breaker::Pass::probe;
+            slot->number = number;
             slot->done = std::move(done);
             call = slot->handle;
             inlined =
@@ -240,7 +242,7 @@ std::size_t PluginInstance::expire(Instant now) {
                 --_openRoutes;
             } else {
                 ++_counters.errors;
-                opened = _breaker.missed(now) || opened;
+                opened = _breaker.missed(slot->number, now) || opened;
             }
             _calls.answer(*slot);
             item.remains = _calls.release(*slot);

@@ -324,10 +324,7 @@ JobStore::ListChange SqlJobStore::setTestsOf(const std::string& jobId, std::span
                           {sqlValue(test)})
                     .empty())
                 change = ListChange::testNotFound;
-        if (sqlSelect(session, "SELECT name FROM jobs WHERE id = $1" + locking(" FOR NO KEY UPDATE"), 1,
-                      {sqlValue(*uuid)})
-                .empty())
-            change = ListChange::jobNotFound;
+        if (!sqlLockJob(session, _source.kind(), *uuid)) change = ListChange::jobNotFound;
         if (change != ListChange::changed) return;
         sqlChange(session, "DELETE FROM job_tests WHERE job_id = $1", {sqlValue(*uuid)});
         for (std::size_t i = 0; i < wanted.size(); ++i)

@@ -72,14 +72,9 @@ ScheduleStore::Change SqlScheduleStore::createSchedule(const Schedule& s) {
     if (!job) return change;
     _source.write([&](Poco::Data::Session& session) {
         change = Change::jobNotFound;
-        // The job's lock keeps the count exact.
-        const std::string lock = postgres() ? " FOR NO KEY UPDATE" : "";
-        if (sqlSelect(session, "SELECT name FROM jobs WHERE id = $1" + lock, 1, {sqlValue(*job)}).empty())
-            return;
+        if (!sqlLockJob(session, _source.kind(), *job)) return;
         change = Change::tooMany;
-        const SqlRows count = sqlSelect(
-            session, "SELECT CAST(count(*) AS text) FROM schedules WHERE job_id = $1", 1, {sqlValue(*job)});
-        if (count.integer(0, 0) >= kMostOfJob) return;
+        if (sqlCountOfJob(session, "schedules", *job) >= kMostOfJob) return;
         change = Change::done;
         sqlChange(session,
                   "INSERT INTO schedules (id, job_id, cron, time_zone, on_missed, paused, next_at, "

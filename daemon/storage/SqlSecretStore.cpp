@@ -24,12 +24,9 @@ SecretStore::Change SqlSecretStore::putSecret(const std::string& jobId, const Se
     Change change = Change::jobNotFound;
     const auto uuid = parseUuid(jobId);
     if (!uuid) return change;
-    const std::string lock = _source.kind() == SqlSource::Kind::postgres ? " FOR NO KEY UPDATE" : "";
     _source.write([&](Poco::Data::Session& session) {
-        // The job's lock keeps the count exact.
         change = Change::jobNotFound;
-        if (sqlSelect(session, "SELECT name FROM jobs WHERE id = $1" + lock, 1, {sqlValue(*uuid)}).empty())
-            return;
+        if (!sqlLockJob(session, _source.kind(), *uuid)) return;
         const SqlRows names =
             sqlSelect(session, "SELECT name FROM job_secrets WHERE job_id = $1", 1, {sqlValue(*uuid)});
         change = Change::created;

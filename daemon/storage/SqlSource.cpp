@@ -85,4 +85,15 @@ void sqlChange(Poco::Data::Session& session, const std::string& sql, const std::
     statement.execute();
 }
 
+bool sqlLockJob(Poco::Data::Session& session, SqlSource::Kind kind, const std::string& jobId) {
+    // A SQLite transaction that writes has the whole file.
+    const std::string lock = kind == SqlSource::Kind::postgres ? " FOR NO KEY UPDATE" : "";
+    return !sqlSelect(session, "SELECT name FROM jobs WHERE id = $1" + lock, 1, {sqlValue(jobId)}).empty();
+}
+
+std::int64_t sqlCountOfJob(Poco::Data::Session& session, const std::string& table, const std::string& jobId) {
+    const std::string count = "SELECT CAST(count(*) AS text) FROM " + table + " WHERE job_id = $1";
+    return sqlSelect(session, count, 1, {sqlValue(jobId)}).integer(0, 0);
+}
+
 } // namespace usher

@@ -75,4 +75,10 @@ SqlRows sqlSelect(Poco::Data::Session& session, const std::string& sql, std::siz
 void sqlChange(Poco::Data::Session& session, const std::string& sql,
                const std::vector<SqlValue>& params = {});
 
+/// Holds the job's row until the transaction ends, so that what belongs to the job can be counted and then
+/// added to without another doing the same meanwhile. False: there is no such job.
+bool sqlLockJob(Poco::Data::Session& session, SqlSource::Kind kind, const std::string& jobId);
+/// How many rows of `table` have this job_id.
+std::int64_t sqlCountOfJob(Poco::Data::Session& session, const std::string& table, const std::string& jobId);
+
 } // namespace usher

@@ -84,14 +84,9 @@ WebhookStore::Change SqlWebhookStore::createWebhook(const Webhook& w) {
     if (!job) return change;
     _source.write([&](Poco::Data::Session& session) {
         change = Change::jobNotFound;
-        // The job's lock keeps the count exact.
-        const std::string lock = postgres() ? " FOR NO KEY UPDATE" : "";
-        if (sqlSelect(session, "SELECT name FROM jobs WHERE id = $1" + lock, 1, {sqlValue(*job)}).empty())
-            return;
+        if (!sqlLockJob(session, _source.kind(), *job)) return;
         change = Change::tooMany;
-        const SqlRows count = sqlSelect(
-            session, "SELECT CAST(count(*) AS text) FROM webhooks WHERE job_id = $1", 1, {sqlValue(*job)});
-        if (count.integer(0, 0) >= kMostOfJob) return;
+        if (sqlCountOfJob(session, "webhooks", *job) >= kMostOfJob) return;
         change = Change::done;
         sqlChange(session,
                   "INSERT INTO webhooks (id, job_id, url, events, statuses, sealed, created_at, updated_at) "

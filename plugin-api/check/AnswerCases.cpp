@@ -150,22 +150,22 @@ void abstains(const Options& options) {
 
 void settles(const Options& options) {
     if (options.allow.empty()) throw NotJudged("no --allow FILE was given");
-    Host host(options, opsOf(options.file));
-    host.begin();
-    const std::int32_t kinds[] = {USHER_ACCEPTED, USHER_ABANDONED, USHER_UNKNOWN};
-    for (std::int32_t kind : kinds) {
+    for (const std::int32_t kind : {USHER_ACCEPTED, USHER_ABANDONED, USHER_UNKNOWN}) {
+        // A new instance each time: a credential may be good for one request only.
+        Host host(options, opsOf(options.file));
+        host.begin();
         auto call = host.ask(host.question(options.allow));
         const Said said = host.await(call);
         if (!said.answered) throw NotJudged("it does not answer in time (answers.once, answers.in-time)");
         require(said.decision == USHER_ALLOW, 5, "the credential of --allow is not let in: " + said.texts);
         require(!said.principal.empty(), 5, "it allows and names no principal, so usherd lets nobody in");
         host.settle(call, kind);
+        // An ALLOW that came too late is the plugin's own to take back: no settled() follows.
+        Question late = host.question(options.allow);
+        late.budget = std::chrono::milliseconds(0);
+        host.await(host.ask(late), std::chrono::milliseconds(1000));
+        host.end();
     }
-    // An ALLOW that came too late is the plugin's own to take back: no settled() follows.
-    Question late = host.question(options.allow);
-    late.budget = 0ms;
-    host.await(host.ask(late), 1000ms);
-    host.end();
 }
 
 } // namespace

@@ -31,6 +31,24 @@ std::string encode(std::string_view bytes, std::string_view alphabet) {
     return out;
 }
 
+std::optional<std::string> decode(std::string_view text, std::string_view alphabet) {
+    std::string out;
+    std::uint32_t pending = 0;
+    unsigned bits = 0;
+    for (const char c : text) {
+        const std::size_t value = alphabet.find(c);
+        if (value == std::string_view::npos) return std::nullopt;
+        pending = pending << 6 | static_cast<std::uint32_t>(value);
+        bits += 6;
+        if (bits >= 8) {
+            bits -= 8;
+            out += static_cast<char>(pending >> bits & 255);
+        }
+    }
+    if (bits == 6 || (pending & ((1U << bits) - 1)) != 0) return std::nullopt;
+    return out;
+}
+
 struct Digest {
     struct FreeMd {
         void operator()(EVP_MD* md) const { EVP_MD_free(md); }
@@ -106,21 +124,11 @@ std::optional<std::string> fromBase64(std::string_view text) {
     if (text.size() % 4 != 0) return std::nullopt;
     for (int padding = 0; padding < 2 && !text.empty() && text.back() == '='; ++padding)
         text.remove_suffix(1);
-    std::string out;
-    std::uint32_t pending = 0;
-    unsigned bits = 0;
-    for (const char c : text) {
-        const std::size_t value = kStandard.find(c);
-        if (value == std::string_view::npos) return std::nullopt;
-        pending = pending << 6 | static_cast<std::uint32_t>(value);
-        bits += 6;
-        if (bits >= 8) {
-            bits -= 8;
-            out += static_cast<char>(pending >> bits & 255);
-        }
-    }
-    if (bits == 6 || (pending & ((1U << bits) - 1)) != 0) return std::nullopt;
-    return out;
+    return decode(text, kStandard);
+}
+
+std::optional<std::string> fromBase64Url(std::string_view text) {
+    return decode(text, kUrl);
 }
 
 std::string toBase64Url(std::string_view bytes) {

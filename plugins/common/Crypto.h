@@ -20,6 +20,8 @@ std::string toBase64(std::string_view bytes);
 std::optional<std::string> fromBase64(std::string_view text);
 /// URL alphabet without padding (RFC 4648 section 5).
 std::string toBase64Url(std::string_view bytes);
+/// Strict: no padding, left-over bits must be zero.
+std::optional<std::string> fromBase64Url(std::string_view text);
 
 /// Bytes from the kernel's generator; throws std::system_error when there are none. [any-thread]
 std::string randomBytes(std::size_t count);

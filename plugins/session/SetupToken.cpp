@@ -6,7 +6,9 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <stdexcept>
+#include <system_error>
 
 namespace usher::session {
 
@@ -36,6 +38,19 @@ SetupToken::SetupToken(plugin::Database& database, const Dialect& dialect, UserS
       _replace(dialect.sql(kReplace)), _finish(dialect.sql(kFinish)), _lock(dialect.sql(kLock)) {}
 
 void SetupToken::prepare(plugin::Deadline deadline, const Report& report) {
+    _report = report;
+    try {
+        makeToken(deadline, report);
+    } catch (const std::system_error& error) {
+        const int code = error.code().value();
+        if (code != EACCES && code != EPERM && code != EROFS) throw;
+        // In a process of its own the plugin may have a user of its own. Everything but this file works.
+        report("no users yet, and this process may not write " + _file +
+               ": make the setup token with `usherd setup-token`, as root or as the daemon's user");
+    }
+}
+
+void SetupToken::makeToken(plugin::Deadline deadline, const Report& report) {
     bool users = false;
     std::string hash, node;
     bool row = false;
@@ -116,9 +131,10 @@ bool SetupToken::holds(const std::string& path, const std::string& hash) const {
     }
 }
 
-void SetupToken::removeFiles() const {
-    ::unlink(_file.c_str());
+void SetupToken::removeFiles() {
     ::unlink(_draft.c_str());
+    if (::unlink(_file.c_str()) != 0 && errno != ENOENT && _report && !_told.exchange(true))
+        _report("the setup token is used up, but this process may not remove " + _file);
 }
 
 } // namespace usher::session

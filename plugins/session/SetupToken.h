@@ -3,6 +3,7 @@
 #include "common/Database.h"
 #include "session/UserStore.h"
 
+#include <atomic>
 #include <functional>
 #include <string>
 
@@ -20,8 +21,9 @@ public:
     SetupToken(plugin::Database& database, const Dialect& dialect, UserStore& users, std::string directory,
                std::string node);
 
-    /// Makes the token if there is need of one, and tells the operator where it is (never what it is). Throws
-    /// DatabaseUnavailable, or std::system_error when the file cannot be written.
+    /// Makes the token if there is need of one, and tells the operator where it is (never what it is), or how
+    /// to make it where this process may not write. Throws DatabaseUnavailable, or std::system_error when the
+    /// file cannot be written for another reason.
     void prepare(plugin::Deadline deadline, const Report& report);
     /// What redeem() would say of `token` now: costs no password hash.
     Outcome judge(plugin::Deadline deadline, const std::string& token);
@@ -31,13 +33,16 @@ public:
 
 private:
     Outcome judge(plugin::Session& session, const std::string& token);
+    void makeToken(plugin::Deadline deadline, const Report& report);
     bool holds(const std::string& path, const std::string& hash) const;
-    void removeFiles() const;
+    void removeFiles();
 
     plugin::Database& _database;
     UserStore& _users;
     const std::string _file, _draft, _node;
     const std::string _find, _insert, _replace, _finish, _lock;
+    Report _report; ///< of prepare()
+    std::atomic<bool> _told{false};
 };
 
 } // namespace usher::session

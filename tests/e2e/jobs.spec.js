@@ -36,7 +36,7 @@ test('a job is made, filled, ordered, changed and deleted, in the browser', asyn
     await expect.poll(() => order(page)).toEqual(['three', 'one', 'two']);
     await expect(page.getByText('three is now 1 of 3')).toBeAttached();
     // By mouse.
-    await page.getByRole('listitem').filter({hasText: 'two'}).dragTo(page.getByRole('listitem').filter({hasText: 'three'}));
+    await page.getByRole('listitem').filter({hasText: 'two'}).dragTo(page.getByRole('listitem').filter({hasText: 'three'}), {targetPosition: {x: 120, y: 3}});
     await expect.poll(() => order(page)).toEqual(['two', 'three', 'one']);
     const saved = async () => (await world.ask('GET', `/api/jobs/${id}`)).job.tests.map((one) => one.title);
     await expect.poll(saved).toEqual(['two', 'three', 'one']);

@@ -1,10 +1,7 @@
 // Every page, as people see it: wide and light, narrow and dark. A picture of each is kept for somebody to look at, and axe
 // looks for what keeps people out.
-import {AxeBuilder} from '@axe-core/playwright';
-import {mkdirSync} from 'node:fs';
-import {expect, test} from './world.js';
-
-const folder = 'screenshots';
+import {judge} from './judge.js';
+import {expect, receiver, test} from './world.js';
 
 /// A server in which something has happened.
 async function populate(world, png) {
@@ -34,6 +31,11 @@ echo here; echo '${junit}' > "$USHER_RESULTS/junit.xml"; exit 1`],
     const off = await make('old laptop');
     await world.ask('PATCH', `/api/jobs/${shop}/api-keys/${off.apiKey.id}`, {enabled: false});
     await world.ask('PUT', `/api/jobs/${shop}/secrets/SHOP_PASSWORD`, {value: 'not shown'});
+    for (const [cron, timeZone, paused] of [['0 3 * * *', 'Europe/Berlin', false], ['*/15 8-17 * * 1-5', 'UTC', false], ['0 12 1 * *', 'America/New_York', true]])
+        await world.ask('POST', `/api/jobs/${shop}/schedules`, {cron, timeZone, paused});
+    // One that has answered, one that nobody answers, one that has heard nothing.
+    for (const [url, events] of [[(await receiver()).url, ['*']], ['http://127.0.0.1:9/usher', ['run.ended']], ['http://127.0.0.1/later', ['run.lost']]]) await world.ask('POST', `/api/jobs/${shop}/webhooks`, {url, events});
+    await world.ended(await world.run(shop));
     const {tests} = (await world.ask('GET', `/api/jobs/${shop}`)).job;
     const script = (await world.ask('POST', '/api/tests', {title: 'the door', type: 'python', description: 'Asks the health page', script: '# Is anybody there?\nimport os\nimport urllib.request\n\nanswer = urllib.request.urlopen(os.environ["SHOP"] + "/health", timeout=5)\nassert answer.status == 200, f"answered {answer.status}"\nprint("alive")\n'})).test.id;
     return {shop, paused, failed, test: script, passed: (await world.ask('GET', `/api/runs?jobId=${shop}`)).runs[0].id, tests};
@@ -41,22 +43,15 @@ echo here; echo '${junit}' > "$USHER_RESULTS/junit.xml"; exit 1`],
 
 let made;
 
-async function judge(page, name) {
-    await expect(page.locator('.loading')).toHaveCount(0);
-    await page.waitForTimeout(250);
-    await page.screenshot({path: `${folder}/${name}.png`, fullPage: true});
-    const wide = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-    expect(wide[0], `${name} is wider than the window`).toBeLessThanOrEqual(wide[1]);
-    const {violations} = await new AxeBuilder({page}).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze();
-    const told = violations.map((one) => `${one.impact} ${one.id}: ${one.nodes.slice(0, 3).map((node) => node.target.join(' ') + ' ' + node.html.slice(0, 120) + ' ' + (node.failureSummary ?? '').split('\n')[1]).join('; ')}`);
-    expect.soft(told, name).toEqual([]);
-}
-
 const pages = {
     jobs: () => '/jobs',
     'job-runs': (m) => `/jobs/${m.shop}`,
     'job-tests': (m) => `/jobs/${m.shop}/tests`,
     'job-keys': (m) => `/jobs/${m.shop}/keys`,
+    'job-schedules': (m) => `/jobs/${m.shop}/schedules`,
+    'job-webhooks': (m) => `/jobs/${m.shop}/webhooks`,
+    'job-schedules-none': (m) => `/jobs/${m.paused}/schedules`,
+    'job-webhooks-none': (m) => `/jobs/${m.paused}/webhooks`,
     'job-secrets': (m) => `/jobs/${m.shop}/secrets`,
     'job-settings': (m) => `/jobs/${m.shop}/settings`,
     'job-new': () => '/jobs/new',
@@ -80,8 +75,7 @@ for (const [look, viewport, colorScheme] of [
     ['dark-360', {width: 360, height: 740}, 'dark'],
 ]) {
     test(`every page, ${look}`, async ({page, world, signIn}) => {
-        test.setTimeout(300_000);
-        mkdirSync(folder, {recursive: true});
+        test.setTimeout(600_000);
         if (!made) {
             await page.goto(`${world.url}/sign-in`);
             made = await populate(world, (await page.screenshot()).toString('base64'));
@@ -104,6 +98,8 @@ for (const [look, viewport, colorScheme] of [
             ['dialog-key', `/jobs/${made.shop}/keys`, 'New API key'],
             ['dialog-trigger', `/jobs/${made.shop}`, 'Run now'],
             ['dialog-delete', `/jobs/${made.shop}/settings`, 'Delete job'],
+            ['dialog-schedule', `/jobs/${made.shop}/schedules`, 'New schedule'],
+            ['dialog-webhook', `/jobs/${made.shop}/webhooks`, 'New webhook'],
             ['dialog-user', '/users', 'New user'],
         ]) {
             await page.goto(world.url + path);

@@ -50,6 +50,12 @@ test('a failing Playwright job shows its case, its output and its screenshot', a
         await expect(page.locator('.facts .verdict')).toHaveText('failed');
         await expect(page.getByText('2 cases, 1 failed')).toBeVisible();
         await expect(page.locator('.cases .is-failed')).toContainText('greets');
+        // What Playwright says of the failure, beside the case: without colours, as text.
+        const said = page.locator('.cases .is-failed pre');
+        await expect(said).toContainText('Expected: "Welcome!"');
+        await expect(said).toContainText('Received: "Go away!"');
+        await expect(said).toContainText(/> +\d+ \|/); // the line of the script
+        expect(await said.textContent()).not.toMatch(/\x1b|\[\d+m/);
         await page.getByRole('button', {name: 'First failure'}).click();
         await expect(page.locator('.row.marked')).toContainText('greets');
         await page.getByRole('searchbox').fill('Expected: "Welcome!"');

@@ -1,14 +1,17 @@
+import {judge} from './judge.js';
 import {World, expect, password, people, test} from './world.js';
 
 test('a viewer looks at everything and is offered nothing to change', async ({page, world, signIn}) => {
     const job = await world.job('seen', ['echo seen']);
     await world.ask('POST', `/api/jobs/${job}/api-keys`, {name: 'ci'});
+    await world.ask('POST', `/api/jobs/${job}/schedules`, {cron: '0 3 * * *'});
+    await world.ask('POST', `/api/jobs/${job}/webhooks`, {url: 'http://127.0.0.1:9/'});
     const run = await world.run(job);
     await world.ended(run);
     await signIn('viewer', '/jobs');
     await expect(page.getByRole('link', {name: 'seen', exact: true})).toBeVisible();
     const main = page.getByRole('main');
-    for (const path of ['/jobs', `/jobs/${job}`, `/jobs/${job}/keys`, `/jobs/${job}/tests`, `/jobs/${job}/secrets`, `/runs/${run}`, '/tests', '/nodes', '/plugins']) {
+    for (const path of ['/jobs', `/jobs/${job}`, `/jobs/${job}/keys`, `/jobs/${job}/tests`, `/jobs/${job}/schedules`, `/jobs/${job}/webhooks`, `/jobs/${job}/secrets`, `/runs/${run}`, '/tests', '/nodes', '/plugins']) {
         await page.goto(world.url + path);
         await expect(main.getByRole('heading', {level: 1})).toBeVisible();
         await expect(main.locator('.loading')).toHaveCount(0);
@@ -49,6 +52,24 @@ test('where a session may not trigger, a key is asked for', async ({page}) => {
         await page.getByLabel('API key').fill(apiKey.key);
         await page.getByRole('dialog').getByRole('button', {name: 'Run now'}).click();
         await expect(page.locator('.facts')).toContainText('with the key ci');
+        await expect(page.locator('.facts .verdict')).toHaveText('passed');
+
+        // Who has no key is told what to do, and what can be done without.
+        await page.goto(`${world.url}/jobs/${job}`);
+        await page.getByRole('button', {name: 'Run now'}).click();
+        const dialog = page.getByRole('dialog');
+        await expect(dialog).toContainText('being signed in is not enough');
+        await dialog.getByText('Let people who are signed in').click();
+        await expect(dialog).toContainText('trigger = api-key, session');
+        await expect(dialog.getByRole('button', {name: 'Repeat the last run'})).toBeVisible();
+        await judge(page, 'dialog-trigger-key');
+        await dialog.getByRole('button', {name: 'Repeat the last run'}).click();
+        await expect(page.locator('.facts')).toContainText('again by Edgar Editor');
+        await page.goto(`${world.url}/jobs/${job}`);
+        await page.getByRole('button', {name: 'Run now'}).click();
+        await page.getByRole('link', {name: 'Make one for this job'}).click();
+        await expect(page.getByRole('dialog')).toBeHidden();
+        await expect(page.getByRole('button', {name: 'New API key'})).toBeVisible();
     } finally {
         await world.stop();
     }

@@ -5,6 +5,8 @@ export const to = {
     job: (id: string) => `/jobs/${id}`,
     keys: (id: string) => `/jobs/${id}/keys`,
     jobTests: (id: string) => `/jobs/${id}/tests`,
+    schedules: (id: string) => `/jobs/${id}/schedules`,
+    webhooks: (id: string) => `/jobs/${id}/webhooks`,
     secrets: (id: string) => `/jobs/${id}/secrets`,
     jobSettings: (id: string) => `/jobs/${id}/settings`,
     tests: '/tests',

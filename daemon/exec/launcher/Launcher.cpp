@@ -1,5 +1,6 @@
 #include "exec/launcher/Launcher.h"
 
+#include "base/CleanProcess.h"
 #include "base/Uuid.h"
 #include "exec/Files.h"
 #include "exec/LeaderOrder.h"
@@ -11,7 +12,6 @@
 #include "exec/launcher/UidClaims.h"
 
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -31,6 +31,8 @@ namespace usher {
 
 namespace {
 
+constexpr int kRemovals = 1000; ///< tries to remove a group; then it waits for the next launcher
+
 void watch(int epoll, int fd) {
     epoll_event event{};
     event.events = EPOLLIN;
@@ -40,11 +42,6 @@ void watch(int epoll, int fd) {
 
 UniqueFd handleOf(pid_t pid) {
     return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-}
-
-/// Above the numbers that a leader is given its descriptors under, so that none overwrites another.
-UniqueFd raised(int fd) {
-    return UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 10));
 }
 
 /// A file in memory with this text, read from its start.
@@ -67,7 +64,6 @@ Launcher::Launcher(LauncherFacts facts, UniqueFd connection, UniqueFd listener)
       _helpers(_facts.leaderPath.substr(0, _facts.leaderPath.rfind('/') + 1) + "usher-plugin",
                _facts.pluginUid, _facts.pluginGid) {
     _epoll.reset(::epoll_create1(EPOLL_CLOEXEC));
-    _null.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
     _runs.reset(::open(_facts.config.runsDir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!_runs && _facts.problem.empty())
         _facts.problem = "cannot open " + _facts.config.runsDir + ": " + std::strerror(errno);
@@ -78,7 +74,8 @@ Launcher::Launcher(LauncherFacts facts, UniqueFd connection, UniqueFd listener)
         const uid_t uid = _facts.config.firstUid;
         if (std::string why = whyNotStrict({uid, static_cast<gid_t>(uid)}); !why.empty())
             _facts.problem = "this machine cannot give sandbox strict: " + why +
-                             "; see usherd.conf(5), or say [exec] sandbox = basic";
+                             "; as a service it takes the drop-in usher-launcher-strict.conf "
+                             "(usherd.conf(5)), or say [exec] sandbox = basic";
     }
     adopt();
     if (_listener) watch(_epoll.get(), _listener.get());
@@ -96,6 +93,7 @@ void Launcher::adopt() {
     const bool ownUids = _facts.privileged && config.sandbox != "none";
     // Before the leaders: one that our predecessor starts just now must not look like a test without a
     // leader.
+    const std::vector<Cgroup> groups = _facts.cgroups.runs();
     std::set<uid_t> used;
     if (ownUids) used = uidsInUse(config.firstUid, config.lastUid);
     std::vector<uid_t> held;
@@ -106,6 +104,15 @@ void Launcher::adopt() {
         held.insert(held.end(), found.uids.begin(), found.uids.end());
         watch(_epoll.get(), leader.handle.get());
         _leaders.emplace(found.pid, std::move(leader));
+    }
+    for (const Cgroup& group : groups) {
+        const bool led = std::any_of(leaders.begin(), leaders.end(), [&](const FoundLeader& one) {
+            return _facts.cgroups.runOf(one.runId, one.attempt).path() == group.path();
+        });
+        if (led)
+            _facts.cgroups.adopt(group, cgroupLimits(config));
+        else
+            removeGroup(group);
     }
     if (!ownUids) {
         for (pid_t pid : findOrphans(config.runsDir, leaders)) ::kill(pid, SIGKILL);
@@ -122,14 +129,15 @@ void Launcher::adopt() {
 void Launcher::greet(int connection) {
     sendPacket(connection, {{"op", "hello"},
                             {"profile", _facts.config.sandbox},
-                            {"sandbox", describeSandbox(_facts.config, _uids != nullptr, false)},
+                            {"sandbox", describeSandbox(_facts.config, _uids != nullptr, false,
+                                                        static_cast<bool>(_facts.cgroups))},
                             {"runsDir", _facts.config.runsDir},
                             {"problem", _facts.problem}});
 }
 
 int Launcher::serve() {
     while (_listener || !_connections.empty()) {
-        int wait = _orphansExpected || !_cleaners.empty() ? 10 : -1;
+        int wait = _orphansExpected || !_cleaners.empty() || !_emptying.empty() ? 10 : -1;
         std::array<epoll_event, 32> events;
         int count = ::epoll_wait(_epoll.get(), events.data(), static_cast<int>(events.size()), wait);
         for (int i = 0; i < count; ++i) {
@@ -147,6 +155,7 @@ int Launcher::serve() {
         }
         reapCleaners();
         if (_orphansExpected) sweepOrphans();
+        removeEmptied();
     }
     return 0;
 }
@@ -209,10 +218,12 @@ Json Launcher::start(const Json& request, int control) {
             users = _uids->take(count);
         if (users.uids.empty()) return refused("every uid of [exec] uid_range is in use", true);
     }
-    pid_t pid = spawn(run, attempt, users, folder.get(), control);
+    const Cgroup group = _facts.cgroups.makeRun(run, attempt);
+    pid_t pid = spawn(run, attempt, users, group, folder.get(), control);
     if (pid < 0) {
         std::string why = std::string("cannot start ") + _facts.leaderPath + ": " + std::strerror(errno);
         bool retry = errno == EAGAIN || errno == ENOMEM;
+        removeGroup(group);
         if (_uids) _uids->giveBack(users.uids);
         return refused(why, retry);
     }
@@ -222,44 +233,19 @@ Json Launcher::start(const Json& request, int control) {
     return {{"op", "started"}, {"run", run}, {"attempt", attempt}, {"pid", pid}};
 }
 
-pid_t Launcher::spawn(const std::string& runId, int attempt, const TakenUids& users, int folder,
-                      int control) {
-    UniqueFd order =
-        textFile(toOrderJson({runId, attempt, _facts.config.sandbox, users.uids, _facts.config}));
-    UniqueFd from[] = {raised(order.get()), raised(folder), control >= 0 ? raised(control) : UniqueFd(),
-                       users.claim ? raised(users.claim.get()) : UniqueFd()};
-    if (!from[0] || !from[1]) return -1;
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    for (int fd = 0; fd < 3; ++fd) posix_spawn_file_actions_adddup2(&actions, _null.get(), fd);
-    posix_spawn_file_actions_adddup2(&actions, from[0].get(), LeaderOrder::kOrderFd);
-    posix_spawn_file_actions_adddup2(&actions, from[1].get(), LeaderOrder::kFolderFd);
-    if (from[2]) posix_spawn_file_actions_adddup2(&actions, from[2].get(), LeaderOrder::kControlFd);
-    if (from[3]) posix_spawn_file_actions_adddup2(&actions, from[3].get(), LeaderOrder::kClaimFd);
-    if (!from[2]) posix_spawn_file_actions_addclose(&actions, LeaderOrder::kControlFd);
-    posix_spawn_file_actions_addclosefrom_np(&actions,
-                                             from[3] ? LeaderOrder::kClaimFd + 1 : LeaderOrder::kClaimFd);
-    posix_spawnattr_t attributes;
-    posix_spawnattr_init(&attributes);
-    sigset_t none, all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setflags(&attributes,
-                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-
-    std::string name = "usher-leader", number = std::to_string(attempt), uids = joined(users.uids),
-                runs = _facts.config.runsDir;
-    char* arguments[] = {
-        name.data(), const_cast<char*>(runId.c_str()), number.data(), uids.data(), runs.data(), nullptr};
-    char* environment[] = {nullptr};
-    pid_t pid = -1;
-    int error = ::posix_spawn(&pid, _facts.leaderPath.c_str(), &actions, &attributes, arguments, environment);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    errno = error;
-    return error ? -1 : pid;
+pid_t Launcher::spawn(const std::string& runId, int attempt, const TakenUids& users, const Cgroup& group,
+                      int folder, int control) {
+    UniqueFd order = textFile(
+        toOrderJson({runId, attempt, _facts.config.sandbox, users.uids, group.path(), _facts.config}));
+    if (!order) return -1;
+    const CleanProcess leader{
+        _facts.leaderPath,
+        {"usher-leader", runId, std::to_string(attempt), joined(users.uids), _facts.config.runsDir},
+        {order.get(), folder, control, users.claim.get()}};
+    if (!group) return leader.start();
+    const pid_t child = forkInto(group.child("leader"));
+    if (child == 0) leader.become();
+    return child;
 }
 
 void Launcher::onLeaderEnd(pid_t pid) {
@@ -271,12 +257,23 @@ void Launcher::onLeaderEnd(pid_t pid) {
     if (leader.ours && ::waitpid(pid, &status, 0) == pid)
         clean = WIFEXITED(status) &&
                 (WEXITSTATUS(status) == kLeaderClean || WEXITSTATUS(status) == kLeaderDuplicate);
+    removeGroup(_facts.cgroups.runOf(leader.runId, leader.attempt));
     if (clean) {
         if (_uids) _uids->giveBack(leader.uids);
     } else {
         _orphansExpected = true;
         cleanUpBehind(std::move(leader));
     }
+}
+
+void Launcher::removeGroup(const Cgroup& group) {
+    if (!group || group.remove()) return;
+    group.kill();
+    _emptying.emplace_back(group, 0);
+}
+
+void Launcher::removeEmptied() {
+    std::erase_if(_emptying, [](auto& one) { return one.first.remove() || ++one.second > kRemovals; });
 }
 
 void Launcher::cleanUpBehind(Leader leader) {
@@ -292,6 +289,11 @@ void Launcher::cleanUpBehind(Leader leader) {
             for (uid_t uid : leader.uids)
                 if (box) emptyAsUser(box.get(), {uid, static_cast<gid_t>(leader.uids[0])});
             removeTree(attempt.get(), "box");
+        }
+        if (!leader.uids.empty()) {
+            UniqueFd kept = openBeneath(_runs.get(), userFolder(leader.uids[0]), O_RDONLY | O_DIRECTORY);
+            for (uid_t uid : leader.uids)
+                if (kept) emptyAsUser(kept.get(), {uid, static_cast<gid_t>(leader.uids[0])});
         }
         ::_exit(0);
     }

@@ -2,6 +2,7 @@
 
 #include "base/Json.h"
 #include "base/UniqueFd.h"
+#include "exec/CgroupTree.h"
 #include "exec/ExecConfig.h"
 #include "exec/launcher/PluginHelpers.h"
 #include "exec/launcher/UidPool.h"
@@ -21,6 +22,7 @@ struct LauncherFacts {
     bool privileged = false; ///< setuid, setgid and kill are ours
     uid_t pluginUid = 0;     ///< of user usher-plugin; 0: there is none, or we may not become it
     gid_t pluginGid = 0;
+    CgroupTree cgroups;
     std::string problem; ///< why nothing can be started; told to whoever connects
 };
 
@@ -57,19 +59,25 @@ private:
     /// False: the connection is to be closed.
     bool receive(int connection);
     Json start(const Json& request, int control);
-    pid_t spawn(const std::string& runId, int attempt, const TakenUids& users, int folder, int control);
+    pid_t spawn(const std::string& runId, int attempt, const TakenUids& users, const Cgroup& group,
+                int folder, int control);
     void onLeaderEnd(pid_t pid);
     void cleanUpBehind(Leader leader);
     void reapCleaners();
     void sweepOrphans();
+    /// Ends what is in the group, and removes it when that is gone.
+    void removeGroup(const Cgroup& group);
+    void removeEmptied();
 
     LauncherFacts _facts;
     std::vector<UniqueFd> _connections;
-    UniqueFd _listener, _runs, _null, _epoll;
+    UniqueFd _listener, _runs, _epoll;
     std::unique_ptr<UidPool> _uids;
     std::map<pid_t, Leader> _leaders;
     std::map<pid_t, Leader> _cleaners; ///< child processes, and whose uids are free after them
     bool _orphansExpected = false;
+    /// Groups to remove, and how often it was tried: what is killed is not gone at once.
+    std::vector<std::pair<Cgroup, int>> _emptying;
     PluginHelpers _helpers;
 };
 

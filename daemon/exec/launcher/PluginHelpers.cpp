@@ -1,7 +1,7 @@
 #include "exec/launcher/PluginHelpers.h"
 
-#include <fcntl.h>
-#include <spawn.h>
+#include "base/CleanProcess.h"
+
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -46,41 +46,11 @@ Json PluginHelpers::start(const Json& request, const std::vector<UniqueFd>& desc
 }
 
 pid_t PluginHelpers::spawn(const std::string& name, bool network, bool ownUser, int socket, int file) {
-    // Above 4, so that neither overwrites the other.
-    UniqueFd raised[] = {UniqueFd(::fcntl(socket, F_DUPFD_CLOEXEC, 10)),
-                         UniqueFd(::fcntl(file, F_DUPFD_CLOEXEC, 10))};
-    if (!raised[0] || !raised[1]) return -1;
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
-    posix_spawn_file_actions_adddup2(&actions, 0, 1);
-    posix_spawn_file_actions_adddup2(&actions, 0, 2);
-    posix_spawn_file_actions_adddup2(&actions, raised[0].get(), 3);
-    posix_spawn_file_actions_adddup2(&actions, raised[1].get(), 4);
-    posix_spawn_file_actions_addclosefrom_np(&actions, 5);
-    posix_spawnattr_t attributes;
-    posix_spawnattr_init(&attributes);
-    sigset_t none, all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setflags(&attributes,
-                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-    std::vector<std::string> words = {"usher-plugin", name, network ? "network" : "no-network"};
+    CleanProcess helper{_program, {"usher-plugin", name, network ? "network" : "no-network"}, {socket, file}};
     // It changes its user by itself, with the privileges that it inherits from us, before it loads anything.
-    if (ownUser && _uid != 0) words.insert(words.end(), {std::to_string(_uid), std::to_string(_gid)});
-    std::vector<char*> arguments;
-    for (std::string& word : words) arguments.push_back(word.data());
-    arguments.push_back(nullptr);
-    char* environment[] = {nullptr};
-    pid_t pid = -1;
-    const int error =
-        ::posix_spawn(&pid, _program.c_str(), &actions, &attributes, arguments.data(), environment);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    errno = error;
-    return error ? -1 : pid;
+    if (ownUser && _uid != 0)
+        helper.arguments.insert(helper.arguments.end(), {std::to_string(_uid), std::to_string(_gid)});
+    return helper.start();
 }
 
 void PluginHelpers::end(const Json& request) {

@@ -7,6 +7,7 @@
 #include "exec/Credentials.h"
 #include "exec/RunFolder.h"
 #include "exec/Wire.h"
+#include "exec/launcher/EndRuns.h"
 #include "exec/launcher/Launcher.h"
 
 #include <fcntl.h>
@@ -33,7 +34,14 @@ struct Arguments {
 
 constexpr const char* kUsage =
     "usher-launcher --leader PATH (--fd N | --socket PATH) [--config FILE] [--runs-dir DIR]\n"
-    "Starts usher-leader for usherd. Configured by section [exec] of usherd.conf.\n";
+    "usher-launcher --release-cgroups\n"
+    "usher-launcher --end-runs [--config FILE]\n"
+    "Starts usher-leader for usherd. Configured by section [exec] of usherd.conf. --release-cgroups is for "
+    "its\n"
+    "unit when it has ended: it can be started again while runs go on. --end-runs is for a removal.\n";
+
+constexpr auto kEndPatience = std::chrono::seconds(15);
+constexpr const char* kCgroups = "/sys/fs/cgroup";
 
 /// /etc/passwd by hand: this program may be linked statically, and asks no name service.
 void findPluginUser(LauncherFacts& facts) {
@@ -44,6 +52,10 @@ void findPluginUser(LauncherFacts& facts) {
         facts.pluginUid = static_cast<uid_t>(parseInteger(part[2]).value_or(0));
         facts.pluginGid = static_cast<gid_t>(parseInteger(part[3]).value_or(0));
     }
+}
+
+std::string ownCgroups() {
+    return readFile("/proc/self/cgroup", 1 << 16).value_or("");
 }
 
 bool parse(int argc, char** argv, Arguments& arguments) {
@@ -125,6 +137,14 @@ int work(const LauncherFacts& facts, uid_t uid, gid_t gid, int connection, int l
 } // namespace
 
 int main(int argc, char** argv) {
+    if (argc == 2 && std::string_view(argv[1]) == "--release-cgroups")
+        return CgroupTree::release(kCgroups, ownCgroups()) ? 0 : 1;
+    if (argc >= 2 && std::string_view(argv[1]) == "--end-runs") {
+        IniFile file;
+        std::vector<std::string> ignored;
+        if (argc == 4 && std::string_view(argv[2]) == "--config") file.readWithDropIns(argv[3]);
+        return endRuns(execConfigFrom(file, ignored).runsDir, kEndPatience) ? 0 : 1;
+    }
     Arguments arguments;
     if (!parse(argc, argv, arguments)) {
         std::cerr << kUsage;
@@ -147,6 +167,12 @@ int main(int argc, char** argv) {
     ::stat(facts.config.runsDir.c_str(), &runs);
     if (facts.problem.empty() && runs.st_uid >= facts.config.firstUid && runs.st_uid <= facts.config.lastUid)
         facts.problem = "the owner of " + facts.config.runsDir + " lies inside [exec] uid_range";
+    // Only as a service of its own: whose restart a unit without --release-cgroups would spoil.
+    if (facts.problem.empty() && !arguments.socket.empty()) {
+        facts.cgroups = CgroupTree::take(kCgroups, ownCgroups(), runs.st_uid);
+        if (!facts.cgroups)
+            std::cerr << "usher-launcher: no cgroup: " << facts.cgroups.problem() << std::endl;
+    }
     if (!facts.problem.empty()) std::cerr << "usher-launcher: " << facts.problem << std::endl;
 
     UniqueFd listener;

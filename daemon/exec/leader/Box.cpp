@@ -16,7 +16,7 @@ namespace usher {
 namespace {
 
 /// What a kept box has: all that a run of one test needs.
-constexpr const char* kKept[] = {"work", "tmp", "artifacts-0", "results-0"};
+constexpr const char* kKept[] = {"work", "artifacts-0", "results-0"};
 
 bool isKept(const std::string& name) {
     return std::find(std::begin(kKept), std::end(kKept), name) != std::end(kKept);
@@ -66,18 +66,6 @@ std::optional<gid_t> Box::runGroup() const {
     return _users.empty() ? std::nullopt : std::optional(_users[0].runGroup);
 }
 
-bool Box::share(int fd, std::optional<gid_t> group, mode_t shared, mode_t alone, const std::string& name,
-                std::string& problem) const {
-    // The owner may give a file to a group it is in; changing the owner would need one more capability.
-    if (group && ::fchown(fd, static_cast<uid_t>(-1), *group) != 0) {
-        problem = "cannot give " + name + " to group " + std::to_string(*group) + ": " + std::strerror(errno);
-        return false;
-    }
-    if (::fchmod(fd, group ? shared : alone) == 0) return true;
-    problem = "cannot set the mode of " + name + ": " + std::strerror(errno);
-    return false;
-}
-
 bool Box::create(std::string& problem) {
     if (takeSpare()) return true;
     if (::mkdirat(_attempt, "box", 0700) == 0) _folder = openBeneath(_attempt, "box", O_RDONLY | O_DIRECTORY);
@@ -85,8 +73,8 @@ bool Box::create(std::string& problem) {
         problem = "cannot make " + _path + ": " + std::strerror(errno);
         return false;
     }
-    return share(_folder.get(), runGroup(), 0750, 0700, _path, problem) &&
-           makeShared("work", runGroup(), problem) && makeShared("tmp", runGroup(), problem);
+    return giveToGroup(_folder.get(), runGroup(), runGroup() ? 0750 : 0700, _path, problem) &&
+           makeShared("work", runGroup(), problem) && (!_users.empty() || makeShared("tmp", {}, problem));
 }
 
 bool Box::makeShared(const std::string& name, std::optional<gid_t> group, std::string& problem) {
@@ -98,7 +86,7 @@ bool Box::makeShared(const std::string& name, std::optional<gid_t> group, std::s
         problem = "cannot make " + path(name) + ": " + std::strerror(errno);
         return false;
     }
-    return share(fd.get(), group, 03770, 0700, path(name), problem);
+    return giveToGroup(fd.get(), group, group ? 03770 : 0700, path(name), problem);
 }
 
 bool Box::makeTestFolders(int position, std::optional<TestUser> user, std::string& problem) {
@@ -110,7 +98,7 @@ bool Box::makeTestFolders(int position, std::optional<TestUser> user, std::strin
 bool Box::writeScript(const std::string& name, std::string_view text, std::string& problem) {
     UniqueFd fd = openBeneath(_folder.get(), "work/" + name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
     if (fd && writeAll(fd.get(), text))
-        return share(fd.get(), runGroup(), 0640, 0600, path("work/" + name), problem);
+        return giveToGroup(fd.get(), runGroup(), runGroup() ? 0640 : 0600, path("work/" + name), problem);
     problem = "cannot write " + path("work/" + name) + ": " + std::strerror(errno);
     return false;
 }

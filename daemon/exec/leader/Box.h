@@ -12,10 +12,11 @@
 namespace usher {
 
 /// The part of an attempt's folder that its tests may enter: work (their current folder, with their scripts),
-/// home, tmp, and for each test artifacts-N and results-N. With users of the tests' own, each folder belongs
-/// to us and to the run's group (artifacts-N and results-N to the group of their test), so that nobody else
-/// gets in, and is sticky, so that a test cannot replace what we put there. We must be in those groups.
-/// Belongs to the leader's loop; failures say what and why in `problem`.
+/// home, and for each test artifacts-N and results-N; tmp when they have no user of their own (Temporary.h).
+/// With users of the tests' own, each folder belongs to us and to the run's group (artifacts-N and results-N
+/// to the group of their test), so that nobody else gets in, and is sticky, so that a test cannot replace
+/// what we put there. We must be in those groups. Belongs to the leader's loop; failures say what and why in
+/// `problem`.
 ///
 /// With one user the emptied box is kept for the next run under that uid, as `spare-UID` beside the runs:
 /// making its folders and removing them again cost a third of a short run. It is kept only when nothing of
@@ -40,8 +41,6 @@ public:
 
 private:
     bool makeShared(const std::string& name, std::optional<gid_t> group, std::string& problem);
-    bool share(int fd, std::optional<gid_t> group, mode_t shared, mode_t alone, const std::string& name,
-               std::string& problem) const;
     std::optional<gid_t> runGroup() const;
     bool takeSpare();
     bool keepAsSpare();

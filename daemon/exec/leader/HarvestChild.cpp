@@ -27,6 +27,7 @@ constexpr int kMaxDepth = 32;
 constexpr int kMaxEntries = 100'000;
 constexpr std::size_t kMaxReport = 16u << 20;
 constexpr int kMaxReports = 100;
+constexpr std::size_t kMaxDetails = 1u << 20; // of all cases together; the first have theirs
 
 const char* kindOf(mode_t mode) {
     if (S_ISLNK(mode)) return "is a symbolic link";
@@ -54,8 +55,11 @@ public:
             std::string problem = "cannot be read, or is larger than 16 MiB";
             if (!text || !readJUnit(*text, cases, problem)) note("results: " + path + ": " + problem);
         });
+        std::size_t details = 0;
+        for (TestCase& one : cases)
+            if ((details += one.details.size()) > kMaxDetails) one.details.clear();
         Json json = toJson(cases);
-        // The line must fit what the other side takes; messages are the first to go.
+        // The line must fit what the other side takes; the last cases are the first to go.
         for (std::size_t i = cases.size(); i-- > 0 && toText(json).size() > (3u << 20);) {
             json.erase(json.begin() + static_cast<std::ptrdiff_t>(i / 2), json.end());
             i = i / 2;

@@ -38,7 +38,7 @@ Instant instant() {
 
 Leader::Leader(LeaderOrder order, UniqueFd runFolder, UniqueFd control)
     : _order(std::move(order)), _runFolder(std::move(runFolder)),
-      _control(std::move(control)), _facts{_order, _run, -1, nullptr, nullptr, {}, {}, {}, {}} {}
+      _control(std::move(control)), _facts{_order, _run, -1, nullptr, nullptr, {}, {}, {}, {}, {}} {}
 
 bool Leader::begin() {
     auto spec = readBeneath(_runFolder.get(), "run.json", 256u << 20);
@@ -59,14 +59,13 @@ bool Leader::begin() {
         return false;
     }
     _attempt = openBeneath(_runFolder.get(), name, O_RDONLY | O_DIRECTORY);
-    // Durable before any test runs: after a power cut nobody may take this attempt for one that never began.
-    if (!_attempt || ::fchmod(_attempt.get(), 0711) != 0 || ::fsync(_runFolder.get()) != 0)
+    if (!_attempt || ::fchmod(_attempt.get(), 0711) != 0)
         throw std::runtime_error("cannot prepare " + name + ": " + std::strerror(errno));
     _control.tell({{"e", "hello"}});
     _control.setGreeting({{"e", "hello"}});
 
     chooseUsers();
-    _sandbox = describeSandbox(_order.config, !_users.empty(), _run.network);
+    _sandbox = describeSandbox(_order.config, !_users.empty(), _run.network, !_order.cgroup.empty());
     if (_order.profile == "strict") _filter = std::make_unique<SyscallFilter>();
     _runStartedAt = wallClock();
     _runDeadline = instant() + std::chrono::seconds(std::max(1, _run.timeoutSeconds));
@@ -85,6 +84,7 @@ bool Leader::begin() {
     _facts.folder = _attempt.get();
     _facts.box = _box.get();
     _facts.filter = _filter.get();
+    _facts.cgroup = Cgroup(_order.cgroup);
     _facts.temporary = _temporary->path();
     _facts.allowance = {_order.config.artifactCapBytes, _order.config.artifactCapFiles};
     _facts.journal = [this](const Json& entry) { journal(entry); };
@@ -139,7 +139,8 @@ bool Leader::prepareBox() {
     std::string path = _order.config.runsDir + "/" + _order.runId + "/" + attemptFolder(_order.attempt);
     _box = std::make_unique<Box>(_attempt.get(), path, _users, _order.config.runsDir);
     if (!_box->create(_runProblem)) return false;
-    _temporary = std::make_unique<ShortName>(_order.config.runsDir, _box->path("tmp"));
+    _temporary = std::make_unique<Temporary>(_order.config.runsDir, _users, _box->path("tmp"));
+    if (!_temporary->create(_runProblem)) return false;
     // All scripts before the first test: later ones cannot find their names taken.
     for (const TestToRun& test : _run.tests)
         if (test.type != "exec" &&
@@ -156,7 +157,7 @@ int Leader::run() {
         if (!_over) wait();
     }
     end();
-    _temporary.reset();
+    if (_temporary && !_temporary->clear()) _exitCode = kLeaderUnclean;
     if (_box && !_box->remove()) _exitCode = kLeaderUnclean;
     if (_leftovers) _exitCode = kLeaderUnclean;
     return _exitCode;
@@ -243,6 +244,7 @@ std::vector<pid_t> Leader::strangers() const {
 }
 
 bool Leader::nothingLeft(const RunningTest& test) {
+    if (test.inGroup()) return false;
     if (!test.kept()) return _childless;
     if (!test.keeperGone() || test.keeperEndedWell()) return test.keeperGone();
     reap();

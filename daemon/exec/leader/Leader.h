@@ -3,11 +3,11 @@
 #include "domain/RunStore.h"
 #include "exec/Journal.h"
 #include "exec/LeaderOrder.h"
-#include "exec/ShortName.h"
 #include "exec/SyscallFilter.h"
 #include "exec/leader/Box.h"
 #include "exec/leader/Control.h"
 #include "exec/leader/RunningTest.h"
+#include "exec/leader/Temporary.h"
 
 #include <deque>
 #include <memory>
@@ -74,7 +74,7 @@ private:
     std::vector<RunTest> _results;
     std::unique_ptr<JournalWriter> _journal;
     std::unique_ptr<Box> _box;
-    std::unique_ptr<ShortName> _temporary; ///< of the box's tmp
+    std::unique_ptr<Temporary> _temporary;
     std::string _sandbox;
     std::vector<TestUser> _users;    ///< one for each test in flight; empty: tests run as our own user
     std::deque<TestUser> _freeUsers; ///< of those

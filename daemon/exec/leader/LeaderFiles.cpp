@@ -190,7 +190,10 @@ void Leader::end() {
     RunOutcome result = outcome();
     const std::string text = toResultJson(result);
     publish();
-    _journal->sync();
+    // Without output it tells nothing that the result does not.
+    if (std::any_of(_results.begin(), _results.end(),
+                    [](const RunTest& test) { return test.outputBytes > 0; }))
+        _journal->sync();
     // A full disk may have room again in a moment, and without its result the run counts as lost.
     for (int tries = 0; !replaceFile(_attempt.get(), "result.json", text, 0600, true); ++tries) {
         if (tries == kResultTries) {

@@ -44,6 +44,9 @@ bool RunningTest::start() {
             auto& planned = std::get<TestPlan>(plan);
             planned.kept = _kept;
             planned.filter = _attempt.filter;
+            enterGroup();
+            planned.cgroup = _cgroup;
+            if (_cgroup) planned.memoryLimitBytes = 0; // of all its processes, not of each
             _startedAt = instant();
             _process = startTest(planned);
             problem = _process.problem;
@@ -52,6 +55,7 @@ bool RunningTest::start() {
     if (!problem.empty()) {
         _result.status = TestStatus::error;
         _result.errorDetails = problem;
+        _cgroup.remove();
         _phase = Phase::ended;
         return false;
     }
@@ -63,11 +67,39 @@ bool RunningTest::start() {
     const Interpreter* interpreter = findInterpreter(_attempt.order.config, _test.type);
     if (interpreter && interpreter->tap) _tap = std::make_unique<TapReport>();
     // Short tests are over before the first look.
-    if (_attempt.order.profile != "none" && _attempt.order.config.memoryLimitBytes > 0)
+    if (!_cgroup && _attempt.order.profile != "none" && _attempt.order.config.memoryLimitBytes > 0)
         _nextSample = instant() + kSampleEvery;
     _result.status = TestStatus::running;
     _result.startedAt = SystemClock{}.now();
     return true;
+}
+
+void RunningTest::enterGroup() {
+    if (!_attempt.cgroup) return;
+    const Cgroup leaf = _attempt.cgroup.child("test-" + positionText());
+    if (leaf.make() && leaf.limit(cgroupLimits(_attempt.order.config)))
+        _cgroup = leaf;
+    else
+        leaf.remove();
+}
+
+void RunningTest::leaveGroup() {
+    const ExecConfig& config = _attempt.order.config;
+    const CgroupLimits limits = cgroupLimits(config);
+    std::string met;
+    if (_cgroup.count("pids.events", "max") > 0)
+        met = "it had as many processes as it may have (" + std::to_string(limits.processes) + ")";
+    if (_cgroup.count("memory.events", "oom_kill") > 0)
+        met = "its processes together held more than " + std::to_string(limits.memoryBytes) +
+              " bytes of memory ([exec] memory_limit_bytes)";
+    if (!met.empty()) {
+        _log->note(met);
+        const bool passed = _exited && WIFEXITED(_waitStatus) && WEXITSTATUS(_waitStatus) == 0;
+        if (_result.errorDetails.empty() && !passed) _result.errorDetails = met;
+    }
+    if (_attempt.cgroup && !_cgroup)
+        _log->note("no control group could be made for it: it was held by rlimits and samples");
+    _cgroup.remove(); // or, when something in it cannot be ended, the launcher does
 }
 
 void RunningTest::setPhase(Phase phase, std::optional<Instant> deadline) {
@@ -140,6 +172,8 @@ bool RunningTest::stepDraining(Stop stop, bool nothingLeft) {
 }
 
 void RunningTest::killRound() {
+    // The group's may fail: nothing is in it any more, or the kernel is older than 5.14.
+    _cgroup.kill();
     if (_user) killUser(_user->uid);
     if (!_kept) {
         // Also with a uid: the helper that kills as that user could have been killed by it first.
@@ -169,6 +203,7 @@ bool RunningTest::stepKilling(Stop stop, bool nothingLeft) {
     _process.output.reset();
     keep(_mask.finish());
     _log->finish();
+    leaveGroup();
     flushLog(true);
     if (!_leftovers && stop != Stop::lease &&
         (!_attempt.box->isEmpty("artifacts-" + positionText()) ||
@@ -218,8 +253,8 @@ void RunningTest::end(Stop stop) {
     else
         _result.status = _result.exitCode == 0 ? TestStatus::passed : TestStatus::failed;
     if (_killAt && stop == Stop::timeout)
-        _result.errorDetails =
-            "the run took longer than " + std::to_string(_attempt.run.timeoutSeconds) + " s";
+        _result.errorDetails = "the run took longer than " + std::to_string(_attempt.run.timeoutSeconds) +
+                               " s" + (_result.errorDetails.empty() ? "" : "; " + _result.errorDetails);
     _log->sync();
     _log.reset();
     _process = {};

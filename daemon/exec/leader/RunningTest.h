@@ -3,6 +3,7 @@
 #include "base/Clock.h"
 #include "base/Json.h"
 #include "domain/RunStore.h"
+#include "exec/Cgroup.h"
 #include "exec/LeaderOrder.h"
 #include "exec/OutputLog.h"
 #include "exec/SecretMask.h"
@@ -29,6 +30,7 @@ struct AttemptFacts {
     int folder = -1; ///< the attempt's
     Box* box = nullptr;
     const SyscallFilter* filter = nullptr; ///< profile strict
+    Cgroup cgroup;                         ///< the run's; each test makes a leaf of it
     std::string temporary;                 ///< what TMPDIR is for the tests
     Harvest::Allowance allowance;
     std::function<void(const Json&)> journal;
@@ -63,6 +65,8 @@ public:
     bool reaped(pid_t pid, int status);
     bool owns(pid_t pid) const { return pid == _process.pid || pid == _harvestChild; }
     bool kept() const { return _kept; }
+    /// Something of it is alive in its control group.
+    bool inGroup() const { return _cgroup.populated(); }
     bool keeperGone() const { return _keeperGone; }
     /// It ended by itself: it had no child any more.
     bool keeperEndedWell() const { return _keeperEndedWell; }
@@ -85,6 +89,9 @@ private:
     bool stepDraining(Stop stop, bool nothingLeft);
     bool stepKilling(Stop stop, bool nothingLeft);
     bool stepHarvesting(Stop stop);
+    void enterGroup();
+    /// Says on the result which of its group's limits it met, and removes the group.
+    void leaveGroup();
     void killRound();
     /// False: it holds more than it may, and is to be ended.
     bool memoryIsRight();
@@ -118,6 +125,7 @@ private:
     bool _leftovers = false;
     Instant _startedAt, _exitedAt;
     StartedTest _process;
+    Cgroup _cgroup; ///< none: it is held to its limits by rlimits and samples
     std::unique_ptr<OutputLog> _log;
     SecretMask _mask;                ///< between output and log
     std::unique_ptr<TapReport> _tap; ///< of a type whose output is TAP

@@ -92,7 +92,7 @@ std::variant<TestPlan, std::string> planTest(const LeaderOrder& order, const Cla
     plan.workFolder = box.path("work");
     if (order.profile == "strict") {
         plan.kept = true;
-        plan.sandbox = SandboxPlan{box.ownPath(), run.network};
+        plan.sandbox = SandboxPlan{box.ownPath(), temporary, run.network};
         plan.environment["TMPDIR"] = "/tmp";
     }
     plan.user = user;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "domain/Run.h"
+#include "exec/Cgroup.h"
 #include "exec/Credentials.h"
 #include "exec/LeaderOrder.h"
 #include "exec/Sandbox.h"
@@ -24,6 +25,7 @@ struct TestPlan {
     Environment environment;
     std::string workFolder;
     std::optional<TestUser> user;
+    Cgroup cgroup; ///< it is born there; none: in the leader's
     /// A keeper stands between us and the test (Keeper.h): several tests run at once, or it is sandboxed.
     bool kept = false;
     std::optional<SandboxPlan> sandbox;    ///< profile strict

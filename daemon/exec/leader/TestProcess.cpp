@@ -36,8 +36,9 @@ void limit(int resource, std::int64_t soft, std::int64_t hard) {
 /// Gives up the leader's privileges. Returns what failed.
 const char* becomeUserOf(const TestPlan& plan, pid_t parent) {
     if (plan.user) {
-        // Counts all processes of the uid: only a uid of its own may have a limit.
-        limit(RLIMIT_NPROC, 1024, 1024);
+        // Counts all processes of the uid: only a uid of its own may have a limit. A group's is told of when
+        // it is met, and this one would be met before.
+        if (!plan.cgroup) limit(RLIMIT_NPROC, kMostProcesses, kMostProcesses);
         if (!becomeUser(*plan.user)) return "cannot become the test's user";
     } else {
         ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
@@ -141,6 +142,10 @@ struct Report {
     ::_exit(0);
 }
 
+void cannotEnter(const void* ends) {
+    fail(*static_cast<const Ends*>(ends), "cannot enter the test's control group");
+}
+
 void reapByName(pid_t child) {
     int status;
     while (child > 0 && ::waitpid(child, &status, 0) < 0 && errno == EINTR) {
@@ -190,7 +195,7 @@ StartedTest startTest(const TestPlan& plan) {
                     verdictEnd.get(), arguments.data(), environment.data()};
 
     const pid_t leader = ::getpid();
-    pid_t child = ::fork();
+    pid_t child = forkInto(plan.cgroup, cannotEnter, &ends);
     if (child < 0) {
         started.problem = std::string("cannot fork: ") + std::strerror(errno);
         return started;

@@ -12,51 +12,19 @@
 //   GitLab              X-Gitlab-Token: SECRET                   the secret itself
 //   Standard Webhooks   webhook-id, webhook-timestamp, webhook-signature: v1,BASE64 …
 //                                                                HMAC-SHA256 of "id.timestamp.body"
+// One secret, no memory of what came before: the plugin of the package usherd-auth-webhook has secrets per
+// job, several while one is being changed, and refuses a delivery that comes twice. Both stand on
+// signatures.hpp.
+#include "signatures.hpp"
+
 #include <usher/auth.hpp>
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
-#include <array>
 #include <charconv>
 #include <chrono>
 
 namespace auth = usher::auth;
 
 namespace {
-
-using Digest = std::array<unsigned char, 32>;
-
-Digest hmac(std::string_view key, std::string_view text) {
-    Digest digest{};
-    unsigned size = 0;
-    if (!HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-              reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(), &size) ||
-        size != digest.size())
-        throw std::runtime_error("HMAC failed");
-    return digest;
-}
-
-/// In time that does not depend on what is equal.
-bool equal(const void* a, const void* b, std::size_t size) {
-    return CRYPTO_memcmp(a, b, size) == 0;
-}
-
-std::string hex(const Digest& digest) {
-    static const char digits[] = "0123456789abcdef";
-    std::string text;
-    for (unsigned char byte : digest) text += {digits[byte >> 4], digits[byte & 15]};
-    return text;
-}
-
-std::string base64(const Digest& digest) {
-    std::string text(48, '\0');
-    const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), digest.data(),
-                                     static_cast<int>(digest.size()));
-    text.resize(static_cast<std::size_t>(size));
-    return text;
-}
 
 class WebhookSignature final : public auth::Plugin {
 public:
@@ -88,8 +56,8 @@ public:
         if (given > 1 || hub.repeated() || lab.repeated() || standard.repeated())
             return void(call.complete(
                 auth::Verdict::deny("REPEATED_SIGNATURE", "Signature given twice", "Send one.").status(400)));
-        if (hub && isHub(*hub, request.body())) return allow(call, "github");
-        if (lab && isSecret(*lab)) return allow(call, "gitlab");
+        if (hub && webhook::isGithub(_secret, *hub, request.body())) return allow(call, "github");
+        if (lab && webhook::isGitlab(_secret, *lab)) return allow(call, "gitlab");
         if (standard && isStandard(*standard, request)) return allow(call, "standard");
         host().count("signatures_refused");
         call.complete(auth::Verdict::deny("INVALID_SIGNATURE", "Invalid signature",
@@ -102,15 +70,6 @@ private:
     static void allow(auth::Call& call, const char* kind) {
         call.complete(auth::Verdict::allow(std::string("webhook-signature:") + kind, kind));
     }
-    bool isHub(std::string_view value, std::string_view body) const {
-        const std::string wanted = "sha256=" + hex(hmac(_secret, body));
-        return value.size() == wanted.size() && equal(value.data(), wanted.data(), wanted.size());
-    }
-    /// Compared as digests, so that the secret's length does not show either.
-    bool isSecret(std::string_view value) const {
-        const Digest a = hmac(_secret, value), b = hmac(_secret, _secret);
-        return equal(a.data(), b.data(), a.size());
-    }
     bool isStandard(std::string_view value, const auth::Request& request) const {
         const auth::Header id = request.header("webhook-id"), timestamp = request.header("webhook-timestamp");
         if (!id || !timestamp || (*id).empty()) return false;
@@ -122,17 +81,7 @@ private:
                                      std::chrono::system_clock::now().time_since_epoch())
                                      .count();
         if (then < now - _tolerance || then > now + _tolerance) return false; // a replay
-        const std::string text =
-            std::string(*id) + "." + std::string(digits) + "." + std::string(request.body());
-        const std::string wanted = "v1," + base64(hmac(_secret, text));
-        // Several, with a space between, while a secret is being changed.
-        bool found = false;
-        while (!value.empty()) {
-            const std::string_view one = value.substr(0, value.find(' '));
-            found |= one.size() == wanted.size() && equal(one.data(), wanted.data(), wanted.size());
-            value.remove_prefix(std::min(value.size(), one.size() + 1));
-        }
-        return found;
+        return webhook::isStandard(_secret, value, *id, digits, request.body());
     }
 
     const std::string _secret;

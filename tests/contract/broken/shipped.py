@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 import http.server
+import json
 import pathlib
 import re
 import secrets
@@ -17,7 +18,11 @@ import tempfile
 import threading
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "plugins"))
+from issuer import Issuer, Key, token  # noqa: E402
+
 TOKEN = secrets.token_urlsafe(30)
+JOB = "3f0c8a52-5b7e-4c39-9d21-6a0f1be47c11"  # what the checker asks about
 
 
 class Decider(http.server.BaseHTTPRequestHandler):
@@ -48,7 +53,18 @@ def webhooks(folder):
                     f"webhook-signature: v1,{base64.b64encode(sign(f'msg_1.{now}.')).decode()}\n"}
     for way, header in ways.items():
         (folder / way).write_text(header)
-        yield ("webhook-signature", ["--config", f"secret_file={folder}/token", "--allow", f"{folder}/{way}"])
+        for plugin in ("webhook-signature", "examples/webhook-signature"):
+            yield (plugin, ["--config", f"secret_file={folder}/token", "--allow", f"{folder}/{way}"])
+
+
+def pipeline(folder):
+    """An issuer, and a token of its for the job that the checker names."""
+    issuer, key = Issuer(), Key(folder, "k1", "ES256")
+    issuer.keys = [key]
+    (folder / "oidc.json").write_text(json.dumps({"issuers": [{"issuer": issuer.id, "audience": "usher", "rules": [
+        {"jobs": [JOB], "claims": {"repository": "acme/shop"}}]}]}))
+    (folder / "pipeline").write_text(f"Authorization: Bearer {token(key, issuer.github())}\n")
+    return ("oidc", ["--config", f"rules_file={folder}/oidc.json", "--allow", f"{folder}/pipeline"])
 
 
 def plugins(folder, decider):
@@ -63,6 +79,7 @@ def plugins(folder, decider):
         ("allow-list-of-one", ["--config", "address=198.51.100.9"]),
         *webhooks(folder),
         ("remote-decision", ["--config", f"url=http://127.0.0.1:{decider}/decide", "--allow", f"{folder}/good-header"]),
+        pipeline(folder),
         ("api-key", database),
         ("session", database + ["--config", f"secret_file={folder}/cookie-secret"]),
     ]
@@ -101,7 +118,7 @@ def main():
                 bad += 1
                 print(done.stdout + done.stderr)
         decider.shutdown()
-    bad += not options.names and tried < 8
+    bad += not options.names and tried < 12
     print("FAILED" if bad else f"PASS {tried}")
     return 1 if bad else 0
 

@@ -26,16 +26,50 @@ class EndingTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aForkBombEndsWithItsTest);
     CPPUNIT_TEST(processesThatTogetherHoldTooMuchAreEnded);
     CPPUNIT_TEST(whoKillsEverythingItCanKillsItselfOnly);
+    CPPUNIT_TEST(aRemovalEndsTheRuns);
+    CPPUNIT_TEST(aRemovalDoesNotWaitForALongGrace);
     CPPUNIT_TEST_SUITE_END();
 
     /// Double fork, setsid, a name to find it by. `sleep` stays behind with nothing in common with its test.
     static std::string escape(const std::string& seconds) {
         return "(setsid sh -c 'setsid sleep " + seconds + " </dev/null >/dev/null 2>&1 & exit 0' &) ; ";
     }
+    static int remove(const Host& host) {
+        const std::string command =
+            std::string(USHER_LAUNCHER) + " --end-runs --config " + host.root + "/usherd.conf";
+        return std::system(command.c_str());
+    }
     static bool alive(const std::string& seconds) {
         return !processesWith("sleep" + std::string(1, '\0') + seconds).empty();
     }
 
+    void aRemovalEndsTheRuns() {
+        Host host("cancel_grace_seconds = 0\n"), other;
+        ClaimedRun job = host.job({escape("86420") + "trap '' TERM; sleep 86421"}),
+                   stays = other.job({"sleep 86422"});
+        host.executor->start(job);
+        other.executor->start(stays);
+        CPPUNIT_ASSERT(eventually([&] { return alive("86420") && alive("86421") && alive("86422"); }));
+        CPPUNIT_ASSERT_EQUAL(0, remove(host));
+        CPPUNIT_ASSERT(!alive("86420") && !alive("86421"));
+        RunOutcome outcome = host.listener.waitFinished(job.runId);
+        CPPUNIT_ASSERT(outcome.status == RunStatus::error);
+        CPPUNIT_ASSERT_EQUAL(std::string("the run's leader was told to stop (SIGTERM)"),
+                             outcome.errorDetails);
+        CPPUNIT_ASSERT(alive("86422")); // another daemon's
+        other.executor->cancel(stays.runId);
+        other.listener.waitFinished(stays.runId);
+        CPPUNIT_ASSERT_EQUAL(0, remove(host)); // nothing to do
+    }
+    void aRemovalDoesNotWaitForALongGrace() {
+        Host host("cancel_grace_seconds = 3600\n");
+        ClaimedRun job = host.job({"trap '' TERM; sleep 86423 & while :; do sleep 1; done"});
+        host.executor->start(job);
+        CPPUNIT_ASSERT(eventually([&] { return alive("86423"); }));
+        CPPUNIT_ASSERT_EQUAL(0, remove(host));
+        CPPUNIT_ASSERT(eventually([&] { return !alive("86423"); }, 2));
+        host.listener.waitVanished(job.runId);
+    }
     void aGrandchildThatHoldsStdoutDoesNotHangTheRun() {
         Host host;
         ClaimedRun job = host.job({"sleep 86401 & echo done"});

@@ -205,10 +205,11 @@ class FilesTest : public CppUnit::TestFixture {
                       "</testsuite></testsuites>\nX\n"});
         RunOutcome outcome = host.run(job);
         CPPUNIT_ASSERT_EQUAL(
-            std::string(R"([{"durationMs":1500,"message":"","name":"good","status":"passed"},)"
-                        R"({"durationMs":1,"message":"no","name":"bad & worse","status":"failed"},)"
-                        R"({"durationMs":0,"message":"trace","name":"err","status":"error"},)"
-                        R"({"durationMs":0,"message":"","name":"skip","status":"skipped"}])"),
+            std::string(
+                R"([{"durationMs":1500,"message":"","name":"good","status":"passed"},)"
+                R"({"details":"text","durationMs":1,"message":"no","name":"bad & worse","status":"failed"},)"
+                R"({"durationMs":0,"message":"trace","name":"err","status":"error"},)"
+                R"({"durationMs":0,"message":"","name":"skip","status":"skipped"}])"),
             outcome.tests.at(0).casesJson);
     }
     void hostileReportsAreRefused() {
@@ -257,6 +258,16 @@ class FilesTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(std::size_t{2000},
                              only("name='a'", "<failure>" + longName + "</failure>").message.size());
         CPPUNIT_ASSERT_EQUAL(std::string("a b"), only("name='a&#127;b'").name);
+        // The text beside a message is kept apart from it, without what colours it in a terminal.
+        TestCase told = only(
+            "name='a'", "<failure message='door.spec.js:3 greets'><![CDATA[\n  Error: expected "
+                        "\xE2\x90\x9b[32m<b>\xE2\x90\x9b[39m\n    at #x1B[2mdoor.spec.js#x1B[22m:6\n\n]]>"
+                        "</failure>");
+        CPPUNIT_ASSERT_EQUAL(std::string("door.spec.js:3 greets"), told.message);
+        CPPUNIT_ASSERT_EQUAL(std::string("Error: expected <b>\n    at door.spec.js:6"), told.details);
+        told = only("name='a'", "<failure message='m'>" + longName + longName + longName + "</failure>");
+        CPPUNIT_ASSERT_EQUAL(std::size_t{8000}, told.details.size());
+        CPPUNIT_ASSERT_EQUAL(std::string(), only("name='a'", "<failure message='m'> m </failure>").details);
         // The first verdict counts, and entities of its own are all that XML has without a DOCTYPE.
         TestCase both = only("name='a'", "<skipped message='s'/><failure message='f'/>");
         CPPUNIT_ASSERT_EQUAL(std::string("skipped"), both.status);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <fstream>
 #include <iostream>
 
 using namespace usher;
@@ -21,6 +22,8 @@ class RecoveryTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aKilledDaemonsRunIsFoundAgain);
     CPPUNIT_TEST(aRunThatEndedMeanwhileIsFoundByItsResult);
     CPPUNIT_TEST(whatNeverStartedIsSaidSo);
+    CPPUNIT_TEST(afterAnotherBootNothingPassesForNeverStarted);
+    CPPUNIT_TEST(whatAKilledRunLeftIsNotSeenByTheNextOfItsUser);
     CPPUNIT_TEST(aKilledLeaderIsGoneAndItsTestsToo);
     CPPUNIT_TEST(aLeaderThatDiesUnderTheDaemonVanishes);
     CPPUNIT_TEST(startingTheSameAttemptTwiceRunsItOnce);
@@ -102,6 +105,31 @@ class RecoveryTest : public CppUnit::TestFixture {
         ClaimedRun bad = job;
         bad.runId = "../../etc";
         CPPUNIT_ASSERT(host.executor->recover(bad) == Executor::Recovery::neverStarted);
+    }
+    /// Leaders do not wait for the disk before they start: after a power cut an attempt's folder may be
+    /// missing.
+    void afterAnotherBootNothingPassesForNeverStarted() {
+        Host host;
+        ClaimedRun job = host.job({"true"});
+        host.stop();
+        std::ofstream(host.root + "/runs/boot-id") << "2f1f0d3a-0000-4000-8000-000000000000";
+        host.restart();
+        CPPUNIT_ASSERT(host.executor->recover(job) == Executor::Recovery::gone);
+        host.restart();
+        CPPUNIT_ASSERT(host.executor->recover(job) == Executor::Recovery::neverStarted);
+    }
+    void whatAKilledRunLeftIsNotSeenByTheNextOfItsUser() {
+        if (!isRoot()) return;
+        Host host("uid_range = 59600-59600\n");
+        ClaimedRun job = host.job(
+            {"mkdir -p $TMPDIR/a/b; touch $TMPDIR/a/b/c left; chmod 0 $TMPDIR/a/b; echo up; sleep 86415"});
+        host.executor->start(job);
+        CPPUNIT_ASSERT(eventually([&] { return host.log(job.runId) == "up\n"; }));
+        ::kill(host.leaderOf(job), SIGKILL);
+        host.listener.waitVanished(job.runId);
+        ClaimedRun next = host.job({"echo up; ls -A $TMPDIR . | grep -v -e test-0.sh -e : ; echo $TMPDIR"});
+        CPPUNIT_ASSERT(host.run(next).status == RunStatus::passed);
+        CPPUNIT_ASSERT_EQUAL("up\n\n" + host.root + "/runs/u59600/tmp\n", host.log(next.runId));
     }
     void aKilledLeaderIsGoneAndItsTestsToo() {
         for (const char* sandbox : {"basic", "none"}) {

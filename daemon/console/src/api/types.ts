@@ -81,6 +81,7 @@ export interface Case {
     status: string;
     durationMs?: number | null;
     message?: string | null;
+    details?: string | null;
 }
 
 export interface RunTest {
@@ -150,6 +151,36 @@ export interface Key {
     remaining: number | null;
     allowedAddresses: string[] | null;
     key?: string;
+}
+
+export interface ScheduleSettings {
+    cron: string;
+    timeZone: string;
+    onMissed: 'run-once' | 'skip';
+    paused: boolean;
+}
+
+export interface Schedule extends ScheduleSettings {
+    id: string;
+    jobId: string;
+    nextAt: string | null;
+    lastTickAt: string | null;
+    lastOutcome: string | null;
+    lastRunId: string | null;
+    createdAt: string;
+    updatedAt: string;
+}
+
+export interface Webhook {
+    id: string;
+    jobId: string;
+    url: string;
+    events: string[];
+    waiting: number;
+    lastDelivery: {at: string; status: number | null; error: string | null} | null;
+    createdAt: string;
+    updatedAt: string;
+    secret?: string;
 }
 
 export interface Guide {

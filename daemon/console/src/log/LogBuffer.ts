@@ -73,6 +73,15 @@ export class LogBuffer {
         return decode(this.slice(from, to));
     }
 
+    /// Rows from `from` on as one text, as many as fit into `bytes`, at least one; and the row behind them. For looking
+    /// through: a million small strings would cost more in collecting them than in reading them.
+    block(from: number, bytes = 1 << 16): {text: string; end: number} {
+        const begin = this.starts[from]!;
+        let end = Math.min(this.count, from + 1 + Math.floor(bytes / longestRow));
+        while (end < this.count && this.starts[end]! - begin < bytes) end = Math.min(this.count, end + 64);
+        return {text: decode(this.slice(begin, end < this.count ? this.starts[end]! : this.size)), end};
+    }
+
     private byte(at: number): number {
         return this.pages[Math.floor(at / pageBytes)]![at % pageBytes]!;
     }

@@ -11,10 +11,22 @@ export interface Section {
 export type Row = {kind: 'title'; section: Section} | {kind: 'text'; section: Section; line: number; text: string};
 
 /// Something else to do comes first: a frame must not wait for us.
-const breathe = () => new Promise<void>((resolve) => setTimeout(resolve));
-const slice = 25; // ms
+const {scheduler} = globalThis as {scheduler?: {yield?: () => Promise<void>}};
+const breathe = (): Promise<void> => scheduler?.yield?.() ?? new Promise((resolve) => setTimeout(resolve));
 
-const failure = /(^|[^\w-])(not ok|FAIL(ED|URE)?|AssertionError|Traceback|panic:|\w*(Error|Exception):)|[✗✘✖×]/;
+/// Lets others have their turn as soon as ours has lasted this long.
+class Turn {
+    private static readonly ms = 10;
+    private until = performance.now() + Turn.ms;
+
+    async over(): Promise<void> {
+        if (performance.now() < this.until) return;
+        await breathe();
+        this.until = performance.now() + Turn.ms;
+    }
+}
+
+const failure = /(^|[^\w-])(not ok|FAIL(ED|URE)?|AssertionError|Traceback|panic:|\w*(Error|Exception):)|[✗✘✖×]/m;
 
 export class LogModel {
     sections: Section[] = [];
@@ -73,20 +85,20 @@ export class LogModel {
     /// Rows that contain `text`, in any case; in pieces, told as they are found.
     async search(shown: Section[], text: string, tell: (rows: number[], done: boolean) => void, stopped: () => boolean): Promise<void> {
         const wanted = text.toLowerCase();
+        const has = (line: string) => line.toLowerCase().includes(wanted);
         const found: number[] = [];
-        let until = performance.now() + slice;
+        const turn = new Turn();
+        let told = performance.now();
         let base = 0;
         for (const section of shown) {
             base++;
-            for (let i = 0; i < section.buffer.rows; i++) {
-                if (withoutEscapes(section.buffer.row(i)).toLowerCase().includes(wanted)) found.push(base + i);
+            for await (const row of rowsWith(section.buffer, has, turn)) {
+                if (stopped()) return;
+                if (row !== null) found.push(base + row);
                 if (found.length >= 10_000) return tell(found, true);
-                if ((i & 255) === 0 && performance.now() > until) {
-                    tell(found.slice(), false);
-                    await breathe();
-                    if (stopped()) return;
-                    until = performance.now() + slice;
-                }
+                if (performance.now() - told < 100) continue;
+                told = performance.now();
+                tell(found.slice(), false);
             }
             base += section.buffer.rows;
         }
@@ -96,16 +108,9 @@ export class LogModel {
     /// The first row that speaks of a failure in the first of these tests that failed; its headline when none does.
     async firstFailure(shown: Section[], failed: Set<number>): Promise<number> {
         let base = 0;
-        let until = performance.now() + slice;
         for (const section of shown) {
             if (failed.has(section.position)) {
-                for (let i = 0; i < section.buffer.rows; i++) {
-                    if (failure.test(withoutEscapes(section.buffer.row(i)))) return base + 1 + i;
-                    if ((i & 255) === 0 && performance.now() > until) {
-                        await breathe();
-                        until = performance.now() + slice;
-                    }
-                }
+                for await (const row of rowsWith(section.buffer, (line) => failure.test(line), new Turn())) if (row !== null) return base + 1 + row;
                 return base;
             }
             base += 1 + section.buffer.rows;
@@ -114,19 +119,27 @@ export class LogModel {
     }
 }
 
+/// The rows of which `has` is true, looked for in whole blocks first; null after each block.
+async function* rowsWith(buffer: LogBuffer, has: (text: string) => boolean, turn: Turn): AsyncGenerator<number | null> {
+    for (let at = 0; at < buffer.rows; ) {
+        const {text, end} = buffer.block(at);
+        if (has(withoutEscapes(text))) for (let row = at; row < end; row++) if (has(withoutEscapes(buffer.row(row)))) yield row;
+        at = end;
+        await turn.over();
+        yield null;
+    }
+}
+
 /// Reads a stream into a section without holding the page up.
 export async function pour(model: LogModel, position: number, stream: ReadableStream<Uint8Array>): Promise<void> {
     const reader = stream.getReader();
-    let until = performance.now() + slice;
+    const turn = new Turn();
     for (;;) {
         const {done, value} = await reader.read();
         if (done) return;
         for (let at = 0; at < value.length; at += 1 << 18) {
             model.append(position, value.subarray(at, at + (1 << 18)));
-            if (performance.now() > until) {
-                await breathe();
-                until = performance.now() + slice;
-            }
+            await turn.over();
         }
     }
 }

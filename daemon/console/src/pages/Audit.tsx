@@ -60,7 +60,7 @@ export function Audit() {
                                         </td>
                                         <td>
                                             {nameOf(entry.actor)}
-                                            <button type="button" class="quiet pick-actor mono small muted" title="Only what this one did" onClick={() => setActor(entry.actor)}>
+                                            <button type="button" class="quiet pick-actor mono small muted" title={`${entry.actor}: only what this one did`} onClick={() => setActor(entry.actor)}>
                                                 {entry.actor}
                                             </button>
                                         </td>

@@ -5,10 +5,11 @@ import {useAction, useLoad, usePages, type Loaded} from '../api/hooks';
 import type {Job, RunSummary} from '../api/types';
 import {to} from '../routes';
 import {useMay} from '../session';
+import {Awaited} from '../ui/Awaited';
 import {Confirm} from '../ui/Dialog';
 import {Icon} from '../ui/Icon';
 import {PageHead, Tabs} from '../ui/Page';
-import {Empty, Listed, Loading, Refusal, Trouble} from '../ui/States';
+import {Empty, Listed, Refusal} from '../ui/States';
 import {useToast} from '../ui/Toast';
 import {Keys} from './Keys';
 import {RunRows} from './RunRows';
@@ -16,6 +17,8 @@ import {TriggerDialog} from './TriggerDialog';
 
 const Durations = lazy(() => import('../ui/Durations').then((m) => m.Durations)); // brings the plotting library
 const JobTests = lazy(() => import('./JobTests').then((m) => m.JobTests));
+const Schedules = lazy(() => import('./Schedules').then((m) => m.Schedules));
+const Webhooks = lazy(() => import('./Webhooks').then((m) => m.Webhooks));
 const Secrets = lazy(() => import('./Secrets').then((m) => m.Secrets));
 
 type JobAnswer = {job: Job};
@@ -23,14 +26,11 @@ type JobAnswer = {job: Job};
 export function JobPage() {
     const {id = '', tab = ''} = useRoute().params;
     const loaded = useLoad<JobAnswer>(`/api/jobs/${encodeURIComponent(id)}`);
-    if (!loaded.data)
-        return (
-            <>
-                <PageHead title="Job" crumb={<a href={to.jobs}>Jobs</a>} />
-                {loaded.error ? <Trouble error={loaded.error} retry={loaded.reload} /> : <Loading what="the job" />}
-            </>
-        );
-    return <JobView key={id} loaded={loaded} tab={tab} />;
+    return (
+        <Awaited loaded={loaded} title="Job" crumb={<a href={to.jobs}>Jobs</a>} what="the job">
+            {() => <JobView key={id} loaded={loaded} tab={tab} />}
+        </Awaited>
+    );
 }
 
 function JobView({loaded, tab}: {loaded: Loaded<JobAnswer>; tab: string}) {
@@ -48,6 +48,8 @@ function JobView({loaded, tab}: {loaded: Loaded<JobAnswer>; tab: string}) {
         [to.job(job.id), 'Runs'],
         [to.jobTests(job.id), `Tests (${job.testCount})`],
         [to.keys(job.id), 'API keys'],
+        [to.schedules(job.id), 'Schedules'],
+        [to.webhooks(job.id), 'Webhooks'],
         [to.secrets(job.id), 'Secrets'],
     ];
     const current = tab ? `${to.job(job.id)}/${tab}` : to.job(job.id);
@@ -80,6 +82,8 @@ function JobView({loaded, tab}: {loaded: Loaded<JobAnswer>; tab: string}) {
             {tab === '' && <JobRuns job={job} />}
             {tab === 'tests' && <JobTests job={job} reload={loaded.reload} />}
             {tab === 'keys' && <Keys job={job} />}
+            {tab === 'schedules' && <Schedules job={job} />}
+            {tab === 'webhooks' && <Webhooks job={job} />}
             {tab === 'secrets' && <Secrets job={job} />}
             {triggering && <TriggerDialog job={job} onClose={() => setTriggering(false)} />}
         </>

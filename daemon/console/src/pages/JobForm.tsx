@@ -7,9 +7,11 @@ import {to} from '../routes';
 import {useMay} from '../session';
 import {faultOf} from '../ui/Dialog';
 import {Check, Field, Input, Select} from '../ui/Field';
+import {Awaited} from '../ui/Awaited';
 import {PageHead} from '../ui/Page';
-import {Empty, Loading, Refusal, Trouble} from '../ui/States';
+import {Empty, Refusal} from '../ui/States';
 import {useToast} from '../ui/Toast';
+import {changesOf} from '../ui/changes';
 import {DeleteJob} from './Job';
 import {Parameters, cleaned, type Draft} from './Parameters';
 
@@ -25,12 +27,10 @@ export function JobForm() {
             </>
         );
     if (!id) return <Form />;
-    if (loaded.data) return <Form key={id} job={loaded.data.job} />;
     return (
-        <>
-            <PageHead title="Settings" />
-            {loaded.error ? <Trouble error={loaded.error} retry={loaded.reload} /> : <Loading what="the job" />}
-        </>
+        <Awaited loaded={loaded} title="Settings" what="the job">
+            {({job}) => <Form key={id} job={job} />}
+        </Awaited>
     );
 }
 
@@ -61,6 +61,19 @@ const numbers: [Numbers, string, string, number, number][] = [
     ['priority', 'Priority', '0 to 9; higher runs go first', 0, 9],
 ];
 
+type Choices = 'onBusy' | 'onLost' | 'network';
+
+const choices: [Choices, string, [string, string][]][] = [
+    ['onBusy', 'Triggered while it is busy', [['queue', 'wait in the queue'], ['coalesce', 'join an equal one'], ['refuse', 'refuse it']]],
+    ['onLost', 'When its node is lost', [['fail', 'end the run as lost'], ['rerun', 'run it elsewhere']]],
+    ['network', 'Network of the tests', [['full', 'all of it'], ['none', 'none']]],
+];
+
+/// Of these fields what stands in the settings.
+function pick<F extends keyof JobSettings>(settings: JobSettings, fields: F[]): Pick<JobSettings, F> {
+    return Object.fromEntries(fields.map((field) => [field, settings[field]])) as Pick<JobSettings, F>;
+}
+
 function Form({job}: {job?: Job}) {
     const {route} = useLocation();
     const say = useToast();
@@ -71,18 +84,12 @@ function Form({job}: {job?: Job}) {
     const [description, setDescription] = useState(begin.description);
     const [paused, setPaused] = useState(begin.paused);
     const [amounts, setAmounts] = useState<Record<Numbers, string>>(Object.fromEntries(numbers.map(([field]) => [field, String(begin[field])])) as Record<Numbers, string>);
-    const [onBusy, setOnBusy] = useState(begin.onBusy);
-    const [onLost, setOnLost] = useState(begin.onLost);
-    const [network, setNetwork] = useState(begin.network);
+    const [chosen, setChosen] = useState(pick(begin, choices.map(([field]) => field)));
     const [parameters, setParameters] = useState<Draft[]>(begin.parameters.map((one) => ({name: one.name, required: one.required, default: one.default ?? '', pattern: one.pattern ?? ''})));
 
     const {run, busy, error} = useAction(async () => {
-        const wanted: Record<string, unknown> = {name: name.trim(), description, paused, onBusy, onLost, network, parameters: cleaned(parameters)};
-        for (const [field] of numbers) wanted[field] = Number(amounts[field]);
-        // Of a known job only what differs: of two people who change two things, both keep theirs.
-        const body: Record<string, unknown> = {};
-        const before: Record<string, unknown> = {...begin, parameters: cleaned(begin.parameters)};
-        for (const [field, value] of Object.entries(wanted)) if (!job || JSON.stringify(value) !== JSON.stringify(before[field])) body[field] = value;
+        const wanted = {name: name.trim(), description, paused, ...chosen, parameters: cleaned(parameters), ...Object.fromEntries(numbers.map(([field]) => [field, Number(amounts[field])]))};
+        const body = changesOf<object>(wanted, job && {...job, parameters: cleaned(job.parameters)});
         const answer = job ? await api<{job: Job}>('PATCH', `/api/jobs/${job.id}`, {body}) : await api<{job: Job}>('POST', '/api/jobs', {body});
         say(job ? 'Saved' : `${answer.job.name} is there; now it needs tests`);
         route(job ? to.job(job.id) : to.jobTests(answer.job.id));
@@ -148,34 +155,9 @@ function Form({job}: {job?: Job}) {
                                 fault={faultOf(error, field)}
                             />
                         ))}
-                        <Select
-                            label="Triggered while it is busy"
-                            value={onBusy}
-                            onValue={setOnBusy}
-                            options={[
-                                ['queue', 'the run waits in the queue'],
-                                ['coalesce', 'equal waiting runs are one'],
-                                ['refuse', 'the trigger is refused'],
-                            ]}
-                        />
-                        <Select
-                            label="When its node is lost"
-                            value={onLost}
-                            onValue={setOnLost}
-                            options={[
-                                ['fail', 'the run ends as lost'],
-                                ['rerun', 'it runs again elsewhere'],
-                            ]}
-                        />
-                        <Select
-                            label="Network of the tests"
-                            value={network}
-                            onValue={setNetwork}
-                            options={[
-                                ['full', 'all of it'],
-                                ['none', 'none'],
-                            ]}
-                        />
+                        {choices.map(([field, label, options]) => (
+                            <Select key={field} label={label} value={chosen[field]} options={options} onValue={(value) => setChosen({...chosen, [field]: value})} />
+                        ))}
                     </div>
                 </fieldset>
                 <Refusal error={error} />

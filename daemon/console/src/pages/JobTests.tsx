@@ -7,8 +7,7 @@ import {useMay} from '../session';
 import {Select} from '../ui/Field';
 import {Icon} from '../ui/Icon';
 import {Empty, Refusal} from '../ui/States';
-
-type Item = {id: string; title: string; type: string};
+import {JobTest, type Item} from './JobTest';
 
 /// The tests of a job in the order in which they run. Moved by dragging, or with the arrows: each move is saved at once.
 export function JobTests({job, reload}: {job: Job; reload: () => void}) {
@@ -17,8 +16,6 @@ export function JobTests({job, reload}: {job: Job; reload: () => void}) {
     const [list, setList] = useState<Item[]>(job.tests ?? []);
     const [said, setSaid] = useState('');
     const [adding, setAdding] = useState('');
-    const dragged = useRef(-1);
-    const [over, setOver] = useState(-1);
     const wanted = useRef<Item[]>(list);
     const box = useRef<HTMLOListElement>(null);
 
@@ -63,62 +60,15 @@ export function JobTests({job, reload}: {job: Job; reload: () => void}) {
             ) : (
                 <ol class="rows order" ref={box}>
                     {list.map((test, i) => (
-                        <li
+                        <JobTest
                             key={test.id}
-                            class={over === i ? 'over' : undefined}
-                            draggable={mayEdit}
-                            onDragStart={(event) => {
-                                dragged.current = i;
-                                event.dataTransfer!.effectAllowed = 'move';
-                                event.dataTransfer!.setData('text/plain', test.title);
-                            }}
-                            onDragOver={(event) => {
-                                if (dragged.current < 0) return;
-                                event.preventDefault();
-                                setOver(i);
-                            }}
-                            onDragEnd={() => {
-                                dragged.current = -1;
-                                setOver(-1);
-                            }}
-                            onDrop={(event) => {
-                                event.preventDefault();
-                                move(dragged.current, i);
-                            }}
-                        >
-                            {mayEdit && (
-                                <span class="grip" aria-hidden="true">
-                                    <Icon name="grip" />
-                                </span>
-                            )}
-                            <span class="muted place">{i + 1}</span>
-                            <div class="main">
-                                <a class="name" href={to.test(test.id)} draggable={false}>
-                                    {test.title}
-                                </a>{' '}
-                                <span class="tag">{test.type}</span>
-                            </div>
-                            {mayEdit && (
-                                <div class="do">
-                                    <button type="button" class="square" data-move="up" disabled={i === 0} aria-label={`Move ${test.title} up`} onClick={() => move(i, i - 1, 'up')}>
-                                        <Icon name="up" />
-                                    </button>
-                                    <button
-                                        type="button"
-                                        class="square"
-                                        data-move="down"
-                                        disabled={i === list.length - 1}
-                                        aria-label={`Move ${test.title} down`}
-                                        onClick={() => move(i, i + 1, 'down')}
-                                    >
-                                        <Icon name="down" />
-                                    </button>
-                                    <button type="button" class="square" aria-label={`Remove ${test.title} from the job`} onClick={() => change(list.filter((one) => one.id !== test.id))}>
-                                        <Icon name="close" />
-                                    </button>
-                                </div>
-                            )}
-                        </li>
+                            test={test}
+                            place={i}
+                            last={i === list.length - 1}
+                            mayEdit={mayEdit}
+                            onMove={(from, target, keep) => move(from, target, keep)}
+                            onRemove={() => change(list.filter((one) => one.id !== test.id))}
+                        />
                     ))}
                 </ol>
             )}

@@ -3,10 +3,11 @@ import {useLoad, usePages} from '../api/hooks';
 import type {Job, RunSummary} from '../api/types';
 import {to} from '../routes';
 import {useMay} from '../session';
+import {CreateLink} from '../ui/Create';
 import {Icon} from '../ui/Icon';
-import {PageHead} from '../ui/Page';
+import {ListPage} from '../ui/ListPage';
 import {Sparkline} from '../ui/Sparkline';
-import {Empty, Listed} from '../ui/States';
+import {Empty} from '../ui/States';
 import {Time} from '../ui/Time';
 import {Strip} from '../ui/Verdict';
 import {TriggerDialog} from './TriggerDialog';
@@ -16,46 +17,31 @@ export function Jobs() {
     const recent = useLoad<{runs: RunSummary[]}>('/api/runs?limit=200', 5000);
     const mayEdit = useMay('editor');
     const [triggering, setTriggering] = useState<Job | null>(null);
-    const newJob = mayEdit && (
-        <a class="button primary" href={to.newJob}>
-            <Icon name="plus" />
-            New job
-        </a>
+    const create = mayEdit && <CreateLink to={to.newJob}>New job</CreateLink>;
+    const empty = (
+        <Empty title="No jobs yet">
+            <p>A job is an ordered list of tests that a pipeline triggers with a key. {mayEdit ? 'Make the first one, or import a folder of scripts:' : 'An editor or an admin can make one.'}</p>
+            {mayEdit && (
+                <pre class="inset" tabIndex={0}>
+                    usherctl job import ./tests
+                </pre>
+            )}
+            {create}
+        </Empty>
     );
     return (
         <>
-            <PageHead title="Jobs" actions={newJob} />
-            <Listed
-                pages={pages}
-                what="jobs"
-                empty={
-                    <Empty title="No jobs yet">
-                        <p>A job is an ordered list of tests that a pipeline triggers with a key. {mayEdit ? 'Make the first one, or import a folder of scripts:' : 'An editor or an admin can make one.'}</p>
-                        {mayEdit && (
-                            <>
-                                <pre class="inset" tabIndex={0}>
-                                    usherctl job import ./tests
-                                </pre>
-                                {newJob}
-                            </>
-                        )}
-                    </Empty>
-                }
-            >
-                {(jobs) => (
-                    <ul class="rows jobs">
-                        {jobs.map((job) => (
-                            <JobRow
-                                key={job.id}
-                                job={job}
-                                runs={recent.data ? recent.data.runs.filter((run) => run.jobId === job.id) : null}
-                                complete={(recent.data?.runs.length ?? 0) < 200}
-                                onTrigger={mayEdit ? () => setTriggering(job) : null}
-                            />
-                        ))}
-                    </ul>
+            <ListPage title="Jobs" what="jobs" kind="jobs" pages={pages} create={create} empty={empty}>
+                {(job) => (
+                    <JobRow
+                        key={job.id}
+                        job={job}
+                        runs={recent.data ? recent.data.runs.filter((run) => run.jobId === job.id) : null}
+                        complete={(recent.data?.runs.length ?? 0) < 200}
+                        onTrigger={mayEdit ? () => setTriggering(job) : null}
+                    />
                 )}
-            </Listed>
+            </ListPage>
             {triggering && <TriggerDialog job={triggering} onClose={() => setTriggering(null)} />}
         </>
     );

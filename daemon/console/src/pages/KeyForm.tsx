@@ -1,10 +1,8 @@
 import {useState} from 'preact/hooks';
 import {api} from '../api/client';
-import {useAction} from '../api/hooks';
 import type {Key} from '../api/types';
-import {Buttons, Dialog, faultOf} from '../ui/Dialog';
+import {FormDialog, faultOf} from '../ui/Dialog';
 import {Check, Field, Input, Select} from '../ui/Field';
-import {Refusal} from '../ui/States';
 
 const presets = [
     ['keep', 'as it is'],
@@ -35,7 +33,7 @@ export function KeyForm({jobId, existing, onClose, onDone}: {jobId: string; exis
     const [remaining, setRemaining] = useState(existing?.remaining?.toString() ?? '');
     const [addresses, setAddresses] = useState(existing?.allowedAddresses?.join('\n') ?? '');
 
-    const {run, busy, error} = useAction(async () => {
+    const save = async () => {
         const list = addresses
             .split(/[\s,]+/)
             .map((one) => one.trim())
@@ -53,17 +51,12 @@ export function KeyForm({jobId, existing, onClose, onDone}: {jobId: string; exis
             ? await api<{apiKey: Key}>('PATCH', `/api/jobs/${jobId}/api-keys/${existing.id}`, {body})
             : await api<{apiKey: Key}>('POST', `/api/jobs/${jobId}/api-keys`, {body});
         onDone(answer.apiKey);
-    });
+    };
     const now = Date.now();
     return (
-        <Dialog title={existing ? `Edit ${existing.name}` : 'New API key'} onClose={onClose}>
-            <form
-                onSubmit={(event) => {
-                    event.preventDefault();
-                    void run();
-                }}
-            >
-                <div class="body">
+        <FormDialog title={existing ? `Edit ${existing.name}` : 'New API key'} verb={existing ? 'Save' : 'Create key'} action={save} onClose={onClose}>
+            {(error) => (
+                <>
                     <Input label="Name" hint="What uses it, for example “deploy pipeline”" required maxLength={100} autofocus value={name} onValue={setName} fault={faultOf(error, 'name')} />
                     <Select label="Expires" value={expiry} onValue={setExpiry} options={presets.filter(([value]) => existing || value !== 'keep')} />
                     {expiry === 'date' && (
@@ -102,10 +95,8 @@ export function KeyForm({jobId, existing, onClose, onDone}: {jobId: string; exis
                             )}
                         </Field>
                     </details>
-                    <Refusal error={error} />
-                </div>
-                <Buttons busy={busy} verb={existing ? 'Save' : 'Create key'} onCancel={onClose} />
-            </form>
-        </Dialog>
+                </>
+            )}
+        </FormDialog>
     );
 }

@@ -1,15 +1,17 @@
 import {useState} from 'preact/hooks';
 import {api} from '../api/client';
-import {useAction, useLoad} from '../api/hooks';
+import {useLoad} from '../api/hooks';
 import type {Guide, Job, Key} from '../api/types';
 import {useMay} from '../session';
-import {Confirm} from '../ui/Dialog';
-import {Icon} from '../ui/Icon';
+import {Collection} from '../ui/Collection';
 import {Snippet} from '../ui/Copy';
-import {Empty, Loading, Refusal, Trouble} from '../ui/States';
-import {Time, useNow} from '../ui/Time';
+import {CreateButton} from '../ui/Create';
+import {Confirm} from '../ui/Dialog';
+import {Answered} from '../ui/States';
+import {Time} from '../ui/Time';
 import {useToast} from '../ui/Toast';
 import {KeyForm} from './KeyForm';
+import {KeyRow} from './KeyRow';
 import {KeyRotate} from './KeyRotate';
 import {NewKey} from './NewKey';
 
@@ -25,37 +27,29 @@ export function Keys({job}: {job: Job}) {
     const say = useToast();
     const done = () => setDoing(null);
 
-    if (!loaded.data) return loaded.error ? <Trouble error={loaded.error} retry={loaded.reload} /> : <Loading what="keys" />;
-    const keys = loaded.data.apiKeys;
-    const create = mayEdit && (
-        <button type="button" class="primary" disabled={keys.length >= 10} onClick={() => setDoing({what: 'create'})}>
-            <Icon name="plus" />
-            New API key
-        </button>
-    );
     return (
         <>
             {fresh && <NewKey fresh={fresh} url={guide.data?.trigger.url ?? ''} onClose={() => setFresh(null)} />}
-            {keys.length === 0 ? (
-                <Empty title="No API keys yet">
-                    <p>A pipeline shows a key with each trigger. A key is good for this job only.</p>
-                    {create}
-                </Empty>
-            ) : (
-                <>
-                    <div class="section-head">
-                        <p class="muted">
-                            {keys.length} of 10 keys. {keys.length >= 10 && 'Delete one that is no longer used to make room.'}
-                        </p>
-                        {create}
-                    </div>
-                    <ul class="rows keys">
-                        {keys.map((key) => (
-                            <KeyRow key={key.id} value={key} mayEdit={mayEdit} mayDelete={mayDelete} reload={loaded.reload} onDo={(what) => setDoing({what, key})} />
-                        ))}
-                    </ul>
-                </>
-            )}
+            <Answered loaded={loaded} what="keys">
+                {({apiKeys: keys}) => (
+                    <Collection
+                        items={keys}
+                        kind="keys"
+                        emptyTitle="No API keys yet"
+                        emptyText="A pipeline shows a key with each trigger. A key is good for this job only."
+                        note={`${keys.length} of 10 keys. ${keys.length >= 10 ? 'Delete one that is no longer used to make room.' : ''}`}
+                        create={
+                            mayEdit && (
+                                <CreateButton disabled={keys.length >= 10} onClick={() => setDoing({what: 'create'})}>
+                                    New API key
+                                </CreateButton>
+                            )
+                        }
+                    >
+                        {(key) => <KeyRow key={key.id} value={key} mayEdit={mayEdit} mayDelete={mayDelete} reload={loaded.reload} onDo={(what) => setDoing({what, key})} />}
+                    </Collection>
+                )}
+            </Answered>
             {guide.data && <HowTo guide={guide.data.trigger} />}
             {doing?.what === 'create' && (
                 <KeyForm
@@ -120,86 +114,6 @@ export function Keys({job}: {job: Job}) {
                 </Confirm>
             )}
         </>
-    );
-}
-
-/// What a key is good for now, in words.
-function standing(key: Key, now: number): {text: string; kind: 'good' | 'warn' | 'off'} {
-    if (!key.enabled) return {text: 'disabled', kind: 'off'};
-    if (key.expiresAt && new Date(key.expiresAt).getTime() < now) return {text: 'expired', kind: 'off'};
-    if (key.remaining === 0) return {text: 'used up', kind: 'off'};
-    if (key.expiresAt) {
-        const days = (new Date(key.expiresAt).getTime() - now) / 86_400_000;
-        if (days < 1) return {text: 'expires today', kind: 'warn'};
-        if (days < 14) return {text: `expires in ${Math.ceil(days)} days`, kind: 'warn'};
-    }
-    return {text: 'active', kind: 'good'};
-}
-
-function KeyRow({value: key, mayEdit, mayDelete, reload, onDo}: {value: Key; mayEdit: boolean; mayDelete: boolean; reload: () => void; onDo: (what: 'edit' | 'rotate' | 'delete') => void}) {
-    const now = useNow(30_000);
-    const state = standing(key, now);
-    const say = useToast();
-    const toggle = useAction(async () => {
-        await api('PATCH', `/api/jobs/${key.jobId}/api-keys/${key.id}`, {body: {enabled: !key.enabled}});
-        say(key.enabled ? `${key.name} is disabled: it is refused from now on` : `${key.name} is enabled`);
-        reload();
-    });
-    return (
-        <li class={state.kind === 'off' ? 'off' : undefined}>
-            <div class="main">
-                <span class="name">{key.name}</span> <span class={`tag ${state.kind}`}>{state.text}</span>
-                <p class="muted small">
-                    <code>{key.start}…</code> · made by {key.createdByName} <Time at={key.createdAt} />
-                </p>
-            </div>
-            <dl class="pairs small">
-                <div>
-                    <dt>Last used</dt>
-                    <dd>
-                        <Time at={key.lastRequest} />
-                        {key.requestCount > 0 && <span class="muted"> ({key.requestCount})</span>}
-                    </dd>
-                </div>
-                <div>
-                    <dt>Expires</dt>
-                    <dd>{key.expiresAt ? <Time at={key.expiresAt} /> : 'never'}</dd>
-                </div>
-                <div>
-                    <dt>Limit</dt>
-                    <dd>{key.rateLimit ? `${key.rateLimit.max} per ${key.rateLimit.windowSeconds} s` : 'none'}</dd>
-                </div>
-                <div>
-                    <dt>Uses left</dt>
-                    <dd>{key.remaining ?? 'any number'}</dd>
-                </div>
-                {key.allowedAddresses && (
-                    <div>
-                        <dt>From</dt>
-                        <dd>{key.allowedAddresses.join(', ')}</dd>
-                    </div>
-                )}
-            </dl>
-            {mayEdit && (
-                <div class="do">
-                    <button type="button" disabled={toggle.busy} onClick={() => void toggle.run()} aria-label={`${key.enabled ? 'Disable' : 'Enable'} ${key.name}`}>
-                        {key.enabled ? 'Disable' : 'Enable'}
-                    </button>
-                    <button type="button" onClick={() => onDo('edit')} aria-label={`Edit ${key.name}`}>
-                        Edit
-                    </button>
-                    <button type="button" onClick={() => onDo('rotate')} aria-label={`Rotate ${key.name}`}>
-                        Rotate
-                    </button>
-                    {mayDelete && (
-                        <button type="button" class="danger" onClick={() => onDo('delete')} aria-label={`Delete ${key.name}`}>
-                            Delete
-                        </button>
-                    )}
-                </div>
-            )}
-            <Refusal error={toggle.error} />
-        </li>
     );
 }
 

@@ -3,7 +3,7 @@ import {useAction, useLoad} from '../api/hooks';
 import type {Node} from '../api/types';
 import {useMay} from '../session';
 import {PageHead} from '../ui/Page';
-import {Loading, Refusal, Trouble} from '../ui/States';
+import {Answered, Refusal} from '../ui/States';
 import {Time} from '../ui/Time';
 import {useToast} from '../ui/Toast';
 
@@ -15,19 +15,15 @@ export function Nodes() {
     return (
         <>
             <PageHead title="Nodes" />
-            {!loaded.data ? (
-                loaded.error ? (
-                    <Trouble error={loaded.error} retry={loaded.reload} />
-                ) : (
-                    <Loading what="nodes" />
-                )
-            ) : (
+            <Answered loaded={loaded} what="nodes">
+                {({nodes}) => (
                 <ul class="rows nodes">
-                    {loaded.data.nodes.map((node) => (
+                    {nodes.map((node) => (
                         <Row key={node.id} node={node} reload={loaded.reload} />
                     ))}
                 </ul>
-            )}
+                )}
+            </Answered>
         </>
     );
 }

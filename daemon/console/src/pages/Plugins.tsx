@@ -1,7 +1,7 @@
 import {useLoad} from '../api/hooks';
 import type {Plugin} from '../api/types';
 import {PageHead} from '../ui/Page';
-import {Loading, Trouble} from '../ui/States';
+import {Answered} from '../ui/States';
 
 /// Who is asked before anything is done here.
 export function Plugins() {
@@ -9,15 +9,10 @@ export function Plugins() {
     return (
         <>
             <PageHead title="Plugins" />
-            {!loaded.data ? (
-                loaded.error ? (
-                    <Trouble error={loaded.error} retry={loaded.reload} />
-                ) : (
-                    <Loading what="plugins" />
-                )
-            ) : (
+            <Answered loaded={loaded} what="plugins">
+                {({plugins}) => (
                 <ul class="rows nodes">
-                    {loaded.data.plugins.map((plugin) => (
+                    {plugins.map((plugin) => (
                         <li key={plugin.name}>
                             <div class="main">
                                 <span class="name">{plugin.name}</span> <span class={plugin.state === 'healthy' ? 'tag good' : 'tag bad'}>{plugin.state}</span>
@@ -34,6 +29,7 @@ export function Plugins() {
                                     <dd>{plugin.chains.join(', ') || 'nothing'}</dd>
                                 </div>
                                 {Object.entries(plugin.counters)
+                                    .sort(([a], [b]) => placeOf(a) - placeOf(b))
                                     .filter(([name, count]) => count > 0 || name === 'checks')
                                     .map(([name, count]) => (
                                         <div key={name}>
@@ -45,10 +41,15 @@ export function Plugins() {
                         </li>
                     ))}
                 </ul>
-            )}
+                )}
+            </Answered>
         </>
     );
 }
+
+/// First what happens every day, then what should not.
+const usual = ['checks', 'allowed', 'denied', 'abstained'];
+const placeOf = (name: string) => (usual.indexOf(name) + usual.length + 1) % (usual.length + 1);
 
 /// "deadlinesMissed" as people write it.
 const wordsOf = (name: string) => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).replace(/^./, (letter) => letter.toUpperCase());

@@ -1,4 +1,5 @@
-import type {Run, RunTest} from '../api/types';
+import type {Case, Run, RunTest} from '../api/types';
+import {withoutEscapes} from '../log/Ansi';
 import {bytesText, durationText} from '../ui/Time';
 import {Verdict} from '../ui/Verdict';
 
@@ -37,6 +38,22 @@ export function RunTests({run, only, onOnly}: {run: Run; only: number | null; on
     );
 }
 
+/// The message and what stands beside it in the report; not twice, where the one begins with the other.
+function saidOf({message, details}: Case): string {
+    const text = [details?.startsWith(message ?? '') ? '' : message, details].filter(Boolean).join('\n\n') || message || '';
+    return withoutEscapes(text); // what older runs kept
+}
+
+/// Text as the program wrote it: as wide as it is, scrolled within its box.
+function Said({label, text}: {label: string; text: string}) {
+    if (!text) return null;
+    return (
+        <pre class="inset" tabIndex={0} role="region" aria-label={label}>
+            {text}
+        </pre>
+    );
+}
+
 function Particulars({test}: {test: RunTest}) {
     const wrong = test.cases.filter((one) => one.status !== 'passed' && one.status !== 'skipped');
     return (
@@ -59,11 +76,7 @@ function Particulars({test}: {test: RunTest}) {
                                     {one.status}
                                     {one.durationMs != null && `, ${durationText(one.durationMs)}`}
                                 </span>
-                                {one.message && (
-                                    <pre class="inset" tabIndex={0}>
-                                        {one.message}
-                                    </pre>
-                                )}
+                                <Said label={`What ${one.name} says`} text={saidOf(one)} />
                             </li>
                         ))}
                     </ul>

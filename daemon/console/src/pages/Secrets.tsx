@@ -1,12 +1,13 @@
 import {useState} from 'preact/hooks';
 import {api} from '../api/client';
-import {useAction, useLoad} from '../api/hooks';
+import {useLoad} from '../api/hooks';
 import type {Job} from '../api/types';
 import {useMay} from '../session';
-import {Buttons, Confirm, Dialog, faultOf} from '../ui/Dialog';
+import {Collection} from '../ui/Collection';
+import {CreateButton} from '../ui/Create';
+import {Confirm, FormDialog, faultOf} from '../ui/Dialog';
 import {Field, Input} from '../ui/Field';
-import {Icon} from '../ui/Icon';
-import {Empty, Loading, Refusal, Trouble} from '../ui/States';
+import {Answered} from '../ui/States';
 import {Time} from '../ui/Time';
 import {useToast} from '../ui/Toast';
 
@@ -23,49 +24,40 @@ export function Secrets({job}: {job: Job}) {
     const [setting, setSetting] = useState<string | null>(null);
     const [removing, setRemoving] = useState<string | null>(null);
     const say = useToast();
-    if (!loaded.data) return loaded.error ? <Trouble error={loaded.error} retry={loaded.reload} /> : <Loading what="secrets" />;
-    const secrets = loaded.data.secrets;
-    const add = mayEdit && (
-        <button type="button" class="primary" onClick={() => setSetting('')}>
-            <Icon name="plus" />
-            New secret
-        </button>
-    );
+    const create = mayEdit && <CreateButton onClick={() => setSetting('')}>New secret</CreateButton>;
     return (
         <>
-            {secrets.length === 0 ? (
-                <Empty title="No secrets">
-                    <p>A secret is given to the job's tests as an environment variable and shown as *** in their output. It is kept encrypted and never readable again.</p>
-                    {add}
-                </Empty>
-            ) : (
-                <>
-                    <div class="section-head">
-                        <p class="muted">Given to the tests as environment; never readable again.</p>
-                        {add}
-                    </div>
-                    <ul class="rows secrets">
-                        {secrets.map((secret) => (
-                            <li key={secret.name}>
-                                <code class="name">{secret.name}</code>
-                                <span class="muted small">
-                                    set <Time at={secret.updatedAt} />
-                                </span>
-                                {mayEdit && (
-                                    <div class="do">
-                                        <button type="button" onClick={() => setSetting(secret.name)} aria-label={`Replace ${secret.name}`}>
-                                            Replace
-                                        </button>
-                                        <button type="button" class="danger" onClick={() => setRemoving(secret.name)} aria-label={`Delete ${secret.name}`}>
-                                            Delete
-                                        </button>
-                                    </div>
-                                )}
-                            </li>
-                        ))}
-                    </ul>
-                </>
-            )}
+            <Answered loaded={loaded} what="secrets">
+                {({secrets}) => (
+                    <Collection
+                        items={secrets}
+                        kind="secrets"
+                        emptyTitle="No secrets"
+                        emptyText="A secret is given to the job's tests as an environment variable and shown as *** in their output. It is kept encrypted and never readable again."
+                        note="Given to the tests as environment; never readable again."
+                        create={create}
+                    >
+                        {(secret) => (
+                        <li key={secret.name}>
+                            <code class="name">{secret.name}</code>
+                            <span class="muted small">
+                                set <Time at={secret.updatedAt} />
+                            </span>
+                            {mayEdit && (
+                                <div class="do">
+                                    <button type="button" onClick={() => setSetting(secret.name)} aria-label={`Replace ${secret.name}`}>
+                                        Replace
+                                    </button>
+                                    <button type="button" class="danger" onClick={() => setRemoving(secret.name)} aria-label={`Delete ${secret.name}`}>
+                                        Delete
+                                    </button>
+                                </div>
+                            )}
+                        </li>
+                        )}
+                    </Collection>
+                )}
+            </Answered>
             {setting !== null && (
                 <SetSecret
                     jobId={job.id}
@@ -101,28 +93,20 @@ export function Secrets({job}: {job: Job}) {
 function SetSecret({jobId, known, onClose, onDone}: {jobId: string; known: string; onClose: () => void; onDone: (name: string) => void}) {
     const [name, setName] = useState(known);
     const [value, setValue] = useState('');
-    const {run, busy, error} = useAction(async () => {
+    const save = async () => {
         await api('PUT', `/api/jobs/${jobId}/secrets/${encodeURIComponent(name)}`, {body: {value}});
         onDone(name);
-    });
+    };
     return (
-        <Dialog title={known ? `Replace ${known}` : 'New secret'} onClose={onClose}>
-            <form
-                autocomplete="off"
-                onSubmit={(event) => {
-                    event.preventDefault();
-                    void run();
-                }}
-            >
-                <div class="body">
+        <FormDialog title={known ? `Replace ${known}` : 'New secret'} verb="Set" action={save} onClose={onClose}>
+            {(error) => (
+                <>
                     {!known && <Input label="Name" class="mono" hint="As the tests know it: A–Z, 0–9 and _" required pattern="[A-Z_][A-Z0-9_]{0,63}" value={name} onValue={setName} fault={faultOf(error, 'name')} />}
                     <Field label="Value" fault={faultOf(error, 'value')}>
                         {(attributes) => <textarea {...attributes} class="mono" rows={3} required spellcheck={false} value={value} onInput={(event) => setValue(event.currentTarget.value)} />}
                     </Field>
-                    <Refusal error={error} />
-                </div>
-                <Buttons busy={busy} verb="Set" onCancel={onClose} />
-            </form>
-        </Dialog>
+                </>
+            )}
+        </FormDialog>
     );
 }

@@ -1,8 +1,8 @@
 import {api} from '../api/client';
 import {useAction, usePages} from '../api/hooks';
 import type {OpenSession} from '../api/types';
-import {PageHead} from '../ui/Page';
-import {Empty, Listed, Refusal} from '../ui/States';
+import {ListPage} from '../ui/ListPage';
+import {Empty, Refusal} from '../ui/States';
 import {Time} from '../ui/Time';
 import {useToast} from '../ui/Toast';
 
@@ -10,18 +10,9 @@ import {useToast} from '../ui/Toast';
 export function Sessions() {
     const pages = usePages<OpenSession>('/api/sessions?limit=50', 'sessions');
     return (
-        <>
-            <PageHead title="Sessions" />
-            <Listed pages={pages} what="sessions" empty={<Empty title="Nobody is signed in" />}>
-                {(sessions) => (
-                    <ul class="rows users">
-                        {sessions.map((session) => (
-                            <Row key={session.id} session={session} reload={pages.reload} />
-                        ))}
-                    </ul>
-                )}
-            </Listed>
-        </>
+        <ListPage title="Sessions" what="sessions" kind="users" pages={pages} empty={<Empty title="Nobody is signed in" />}>
+            {(session) => <Row key={session.id} session={session} reload={pages.reload} />}
+        </ListPage>
     );
 }
 

@@ -5,11 +5,12 @@ import {useAction, useLoad} from '../api/hooks';
 import type {Job, Test} from '../api/types';
 import {to} from '../routes';
 import {useMay} from '../session';
+import {Awaited} from '../ui/Awaited';
 import {Confirm, faultOf} from '../ui/Dialog';
 import {Editor} from '../ui/Editor';
 import {Field, Input} from '../ui/Field';
 import {PageHead} from '../ui/Page';
-import {Loading, Refusal, Trouble} from '../ui/States';
+import {Refusal} from '../ui/States';
 import {useToast} from '../ui/Toast';
 
 const types = ['shell', 'python', 'node', 'playwright', 'k6'];
@@ -18,12 +19,10 @@ export function TestForm() {
     const {id} = useRoute().params;
     const loaded = useLoad<{test: Test}>(id ? `/api/tests/${encodeURIComponent(id)}` : null);
     if (!id) return <Form />;
-    if (loaded.data) return <Form key={id} test={loaded.data.test} />;
     return (
-        <>
-            <PageHead title="Test" crumb={<a href={to.tests}>Tests</a>} />
-            {loaded.error ? <Trouble error={loaded.error} retry={loaded.reload} /> : <Loading what="the test" />}
-        </>
+        <Awaited loaded={loaded} title="Test" crumb={<a href={to.tests}>Tests</a>} what="the test">
+            {({test}) => <Form key={id} test={test} />}
+        </Awaited>
     );
 }
 

@@ -1,13 +1,13 @@
 import {useState} from 'preact/hooks';
 import {api} from '../api/client';
-import {useAction, usePages} from '../api/hooks';
+import {usePages} from '../api/hooks';
 import type {Role, User} from '../api/types';
 import {useSession} from '../session';
-import {Buttons, Confirm, Dialog, faultOf} from '../ui/Dialog';
+import {CreateButton} from '../ui/Create';
+import {Confirm, FormDialog, faultOf} from '../ui/Dialog';
 import {Input, Select} from '../ui/Field';
-import {Icon} from '../ui/Icon';
-import {PageHead} from '../ui/Page';
-import {Empty, Listed, Refusal} from '../ui/States';
+import {ListPage} from '../ui/ListPage';
+import {Empty} from '../ui/States';
 import {Time} from '../ui/Time';
 import {useToast} from '../ui/Toast';
 
@@ -25,41 +25,28 @@ export function Users() {
     const say = useToast();
     return (
         <>
-            <PageHead
-                title="Users"
-                actions={
-                    <button type="button" class="primary" onClick={() => setEditing('new')}>
-                        <Icon name="plus" />
-                        New user
-                    </button>
-                }
-            />
-            <Listed pages={pages} what="users" empty={<Empty title="No users" />}>
-                {(users) => (
-                    <ul class="rows users">
-                        {users.map((user) => (
-                            <li key={user.id}>
-                                <div class="main">
-                                    <span class="name">{user.name}</span> <span class={user.role === 'admin' ? 'tag good' : 'tag'}>{user.role}</span>
-                                    {user.banned && <span class="tag bad">banned</span>}
-                                    {user.id === self?.id && <span class="tag">you</span>}
-                                    <p class="muted small">
-                                        {user.email} · since <Time at={user.createdAt} />
-                                    </p>
-                                </div>
-                                <div class="do">
-                                    <button type="button" onClick={() => setEditing(user)} aria-label={`Edit ${user.name}`}>
-                                        Edit
-                                    </button>
-                                    <button type="button" class={user.banned ? '' : 'danger'} onClick={() => setBanning(user)} aria-label={`${user.banned ? 'Let in again' : 'Ban'} ${user.name}`}>
-                                        {user.banned ? 'Let in again' : 'Ban'}
-                                    </button>
-                                </div>
-                            </li>
-                        ))}
-                    </ul>
+            <ListPage title="Users" what="users" kind="users" pages={pages} create={<CreateButton onClick={() => setEditing('new')}>New user</CreateButton>} empty={<Empty title="No users" />}>
+                {(user) => (
+                    <li key={user.id}>
+                        <div class="main">
+                            <span class="name">{user.name}</span> <span class={user.role === 'admin' ? 'tag good' : 'tag'}>{user.role}</span>
+                            {user.banned && <span class="tag bad">banned</span>}
+                            {user.id === self?.id && <span class="tag">you</span>}
+                            <p class="muted small">
+                                {user.email} · since <Time at={user.createdAt} />
+                            </p>
+                        </div>
+                        <div class="do">
+                            <button type="button" onClick={() => setEditing(user)} aria-label={`Edit ${user.name}`}>
+                                Edit
+                            </button>
+                            <button type="button" class={user.banned ? '' : 'danger'} onClick={() => setBanning(user)} aria-label={`${user.banned ? 'Let in again' : 'Ban'} ${user.name}`}>
+                                {user.banned ? 'Let in again' : 'Ban'}
+                            </button>
+                        </div>
+                    </li>
                 )}
-            </Listed>
+            </ListPage>
             {editing && (
                 <UserForm
                     user={editing === 'new' ? null : editing}
@@ -98,23 +85,18 @@ function UserForm({user, onClose, onDone}: {user: User | null; onClose: () => vo
     const [email, setEmail] = useState('');
     const [password, setPassword] = useState('');
     const [role, setRole] = useState<Role>(user?.role ?? 'viewer');
-    const {run, busy, error} = useAction(async () => {
+    const save = async () => {
         const answer = user
             ? await api<{user: User}>('PATCH', `/api/users/${user.id}`, {
                   body: {name, ...(role !== user.role && {role}), ...(password && {password})},
               })
             : await api<{user: User}>('POST', '/api/users', {body: {email, name, password, role}});
         onDone(answer.user);
-    });
+    };
     return (
-        <Dialog title={user ? user.name : 'New user'} onClose={onClose}>
-            <form
-                onSubmit={(event) => {
-                    event.preventDefault();
-                    void run();
-                }}
-            >
-                <div class="body">
+        <FormDialog title={user ? user.name : 'New user'} verb={user ? 'Save' : 'Create user'} action={save} onClose={onClose}>
+            {(error) => (
+                <>
                     <Input label="Name" required maxLength={255} autofocus value={name} onValue={setName} fault={faultOf(error, 'name')} />
                     {!user && <Input label="E-mail" type="email" required autocomplete="off" value={email} onValue={setEmail} fault={faultOf(error, 'email')} />}
                     <Select label="Role" value={role} onValue={setRole} options={roles} />
@@ -130,10 +112,8 @@ function UserForm({user, onClose, onDone}: {user: User | null; onClose: () => vo
                         onValue={setPassword}
                         fault={faultOf(error, 'password')}
                     />
-                    <Refusal error={error} />
-                </div>
-                <Buttons busy={busy} verb={user ? 'Save' : 'Create user'} onCancel={onClose} />
-            </form>
-        </Dialog>
+                </>
+            )}
+        </FormDialog>
     );
 }

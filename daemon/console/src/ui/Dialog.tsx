@@ -35,6 +35,41 @@ export function Dialog({title, onClose, children, wide}: {title: string; onClose
     );
 }
 
+/// A dialog that is a form: what was typed is sent by Enter too, and a refusal stands below it. `children` get the refusal,
+/// for what it says of a field (faultOf).
+export function FormDialog({
+    title,
+    verb,
+    action,
+    onClose,
+    children,
+}: {
+    title: string;
+    verb: string;
+    action: () => Promise<void>;
+    onClose: () => void;
+    children: (error: ApiError | null) => ComponentChildren;
+}) {
+    const {run, busy, error} = useAction(action);
+    return (
+        <Dialog title={title} onClose={onClose}>
+            <form
+                autocomplete="off"
+                onSubmit={(event) => {
+                    event.preventDefault();
+                    void run();
+                }}
+            >
+                <div class="body">
+                    {children(error)}
+                    <Refusal error={error} />
+                </div>
+                <Buttons busy={busy} verb={verb} onCancel={onClose} />
+            </form>
+        </Dialog>
+    );
+}
+
 /// Asks before something is done that cannot be taken back. Says what stops working, in `children`.
 export function Confirm({
     title,

@@ -23,7 +23,13 @@ export function Durations({runs}: {runs: RunSummary[]}) {
     useEffect(() => {
         const element = box.current;
         if (!element || ended.length < 3) return;
-        const colour = (name: string) => getComputedStyle(element).getPropertyValue(name).trim();
+        // What a variable is worth here: a canvas knows neither var() nor light-dark().
+        const colour = (name: string) => {
+            element.style.color = `var(${name})`;
+            const {color} = getComputedStyle(element);
+            element.style.color = '';
+            return color;
+        };
         const times = ended.map((run) => new Date(run.queuedAt).getTime() / 1000);
         const seconds = ended.map((run) => run.durationMs! / 1000);
         const good = ended.map((run, i) => (run.status === 'passed' ? seconds[i]! : null));

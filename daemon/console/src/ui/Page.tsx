@@ -29,8 +29,11 @@ export function PageHead({title, crumb, actions, children}: {title: string; crum
 }
 
 export function Tabs({label, tabs, current}: {label: string; tabs: [string, string][]; current: string}) {
+    const bar = useRef<HTMLElement>(null);
+    // On a narrow screen the bar is scrolled: not past the tab that is shown.
+    useEffect(() => bar.current?.querySelector('[aria-current]')?.scrollIntoView({block: 'nearest', inline: 'center'}), [current]);
     return (
-        <nav class="tabs" aria-label={label}>
+        <nav class="tabs" aria-label={label} ref={bar}>
             {tabs.map(([address, name]) => (
                 <a key={address} href={address} aria-current={address === current ? 'page' : undefined}>
                     {name}

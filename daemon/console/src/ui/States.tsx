@@ -1,6 +1,6 @@
 import type {ComponentChildren} from 'preact';
 import type {ApiError} from '../api/client';
-import type {Pages} from '../api/hooks';
+import type {Loaded, Pages} from '../api/hooks';
 
 /// What stands where a page's content will be. Shown only after a moment: what comes at once must not flicker.
 export function Loading({what}: {what: string}) {
@@ -60,6 +60,12 @@ export function Empty({title, children}: {title: string; children?: ComponentChi
             {children}
         </div>
     );
+}
+
+/// Loading, refused, or what was answered.
+export function Answered<T>({loaded, what, children}: {loaded: Loaded<T>; what: string; children: (data: T) => ComponentChildren}) {
+    if (loaded.data) return <>{children(loaded.data)}</>;
+    return loaded.error ? <Trouble error={loaded.error} retry={loaded.reload} /> : <Loading what={what} />;
 }
 
 /// Loading, refused, empty, or the list and the button for its next page.
