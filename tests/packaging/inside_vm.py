@@ -17,6 +17,9 @@ from vm_support import (APT, GROUP, PASSWORD, UNITS, Failed, ctl, ended, expect,
                         set_up, shown, status_of, step, until)
 
 
+STUBBORN = []
+
+
 def install():
     step("install: the package starts the services, and they say that they are ready")
     run(*APT, "update")
@@ -37,6 +40,8 @@ def first_run():
                             "    if $command >/dev/null 2>&1; then echo \"$command\"; exit 1; fi\ndone\n")
     status, body = request("POST", trigger + "?wait=120", key)
     expect(status == 200 and "passed" in json.dumps(body), f"{status} {body}")
+    # For the end, when nobody may be signed in any more.
+    STUBBORN.extend(make_job("stubborn", "trap '' TERM\nsleep 65433 &\nwhile :; do sleep 1; done\n", timeoutSeconds=3000))
     return trigger, key
 
 
@@ -268,8 +273,7 @@ def purge():
     for conf in pathlib.Path("/etc/usher/conf.d").glob("*-vm.conf"):
         conf.unlink()
     run("systemctl", "restart", "usher-launcher.service", "usherd.service")
-    set_up()
-    run_id = run_of(*make_job("stubborn", "trap '' TERM\nsleep 65433 &\nwhile :; do sleep 1; done\n", timeoutSeconds=3000))
+    run_of(*STUBBORN)
     until(lambda: living("sleep 65433"), 60, "stubborn runs")
     run(*APT, "purge", "usherd", "usherd-auth-apikey", "usherctl")
     for unit in UNITS:

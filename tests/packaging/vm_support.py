@@ -109,7 +109,11 @@ def text_of(path):
 
 
 def run_of(trigger, key):
-    status, body = request("POST", trigger, key)
+    for _ in range(10):
+        status, body = request("POST", trigger, key)
+        if status != 503:
+            break
+        time.sleep(2)
     expect(status == 202, f"{status} {body}")
     return body["data"]["runId"]
 
