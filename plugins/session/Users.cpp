@@ -39,6 +39,14 @@ auth::HttpResponse invalidPage(const Ask& ask) {
                   "limit is 1 to 200; cursor is a nextCursor given before.");
 }
 
+/// Rows were read to one beyond the page: takes that one off and gives the cursor of what follows, or null.
+template <class Row, class Key>
+Json cutPage(std::vector<Row>& rows, const Page& page, Key keyOf) {
+    if (rows.size() <= page.limit) return nullptr;
+    rows.pop_back();
+    return cursorOf(keyOf(rows.back()));
+}
+
 } // namespace
 
 auth::HttpResponse Users::setUp(const Ask& ask) {
@@ -79,11 +87,7 @@ auth::HttpResponse Users::list(const Ask& ask) {
     const Page page = readPage(ask);
     if (page.limit == 0) return invalidPage(ask);
     std::vector<User> users = _users.list(ask.deadline, page.after, page.limit + 1);
-    Json next = nullptr;
-    if (users.size() > page.limit) {
-        users.pop_back();
-        next = cursorOf(users.back().email);
-    }
+    Json next = cutPage(users, page, [](const User& last) { return last.email; });
     Json list = Json::array();
     for (const User& user : users) {
         list.push_back(toJson(user));
@@ -159,11 +163,7 @@ auth::HttpResponse Users::listSessions(const Ask& ask) {
     const Page page = readPage(ask);
     if (page.limit == 0) return invalidPage(ask);
     std::vector<SignedIn> sessions = _sessions.list(ask.deadline, page.after, page.limit + 1);
-    Json next = nullptr;
-    if (sessions.size() > page.limit) {
-        sessions.pop_back();
-        next = cursorOf(sessions.back().sessionId);
-    }
+    Json next = cutPage(sessions, page, [](const SignedIn& last) { return last.sessionId; });
     Json list = Json::array();
     for (const SignedIn& session : sessions) {
         Json item = toJson(session);
