@@ -53,9 +53,12 @@ RunOutcome RecordingListener::waitFinished(const std::string& id, int seconds) {
     CPPUNIT_ASSERT_MESSAGE("vanished: " + _vanished[id], !_finished[id].empty());
     return _finished[id].front();
 }
-std::string RecordingListener::waitVanished(const std::string& id) {
-    wait(30, "the run did not vanish",
+void RecordingListener::waitEnded(const std::string& id) {
+    wait(30, "the run did not end",
          [&]() NO_THREAD_SAFETY_ANALYSIS { return !_finished[id].empty() || _vanished.count(id); });
+}
+std::string RecordingListener::waitVanished(const std::string& id) {
+    waitEnded(id);
     Lock lock(_mutex);
     CPPUNIT_ASSERT_MESSAGE("it finished", _finished[id].empty());
     return _vanished[id];

@@ -25,6 +25,8 @@ public:
     /// Fails the test after `seconds`.
     RunOutcome waitFinished(const std::string& runId, int seconds = 60);
     std::string waitVanished(const std::string& runId);
+    /// Until it finished or vanished.
+    void waitEnded(const std::string& runId);
     void waitStarted(const std::string& runId);
     int finishes(const std::string& runId);
     std::vector<RunTest> changes(const std::string& runId);
