@@ -59,7 +59,8 @@ class ParallelContractTest : public CppUnit::TestFixture {
         Json run = w.finished(id);
         CPPUNIT_ASSERT_EQUAL_MESSAGE(toText(run), std::string("failed"), run["status"].get<std::string>());
         CPPUNIT_ASSERT_EQUAL(1, run["attempt"].get<int>());
-        CPPUNIT_ASSERT_EQUAL(std::string("passed"), run["tests"][0]["status"].get<std::string>());
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(toText(run), std::string("passed"),
+                                     run["tests"][0]["status"].get<std::string>());
         CPPUNIT_ASSERT_EQUAL(5, run["tests"][1]["exitCode"].get<int>());
         CPPUNIT_ASSERT_EQUAL(std::string("passed"), run["tests"][2]["status"].get<std::string>());
         CPPUNIT_ASSERT_EQUAL(std::string("one\nmore\n"),
