@@ -50,6 +50,8 @@ def install():
     run("usherd", "--check-config")
     expect(MANAGER.needs_the_interface("usherd-auth-apikey"), "api-key's dependency")
     expect(os.path.exists("/usr/sbin/usherd"), "usherd's files")
+    # Not the socket, which must keep the door open.
+    expect(MANAGER.restarts() == ["usher-launcher.service", "usherd.service"], f"an upgrade restarts {MANAGER.restarts()}")
 
 
 def first_run(launcher, daemon, began):

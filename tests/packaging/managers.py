@@ -41,6 +41,11 @@ class Apt:
     def version(self, name):
         return run("dpkg-query", "-W", "-f", "${Version}", name)
 
+    def restarts(self):
+        """What an upgrade restarts, says the package's script."""
+        lines = pathlib.Path("/var/lib/dpkg/info/usherd.postinst").read_text().splitlines()
+        return re.findall(r"'([^']*)'", " ".join(line for line in lines if "invoke $_dh_action" in line or "invoke restart" in line))
+
     def needs_the_interface(self, name):
         return "usher-auth-abi-1" in run("dpkg-query", "-W", "-f", "${Depends}", name)
 
@@ -142,6 +147,10 @@ class Dnf:
     def size(self, name):
         """What its own files take: what is below it is a Debian here, and says nothing of Fedora."""
         return f"; {name} takes {int(run('rpm', '-q', '--qf', '%{SIZE}', name)) / 2 ** 20:.1f} MB"
+
+    def restarts(self):
+        script = run("rpm", "-q", "--scripts", "usherd").partition("postuninstall")[2].partition("scriptlet")[0]
+        return re.findall(r"[a-z-]+\.(?:service|socket)", " ".join(line for line in script.splitlines() if "restart" in line))
 
     def needs_the_interface(self, name):
         return "usher(auth-abi) = 1" in run("rpm", "-q", "--requires", name)
