@@ -123,7 +123,7 @@ class Flood:
         return [run_id for status, _, run_id in self.answers if status == 202]
 
     def failed(self):
-        return [status for status, _, _ in self.answers if status != 202]
+        return [f"{status} after {seconds:.2f} s" for status, seconds, _ in self.answers if status != 202]
 
     def slowest(self):
         return max(seconds for _, seconds, _ in self.answers)
