@@ -77,11 +77,15 @@ void Listener::start() {
 
 void Listener::stopAccepting() {
     if (!_acceptor) return;
-    _loops.front()->post([this] {
+    std::promise<void> closed;
+    _loops.front()->post([this, &closed] {
         _acceptor->stopAccepting();
         // Only now, so that what was accepted last is drained too.
         for (auto& loop : _loops) loop->post([drained = loop.get()] { drained->drain(); });
+        closed.set_value();
     });
+    // Until then connections come, and waitUntilDrained() must not find that there are none before the last.
+    closed.get_future().wait();
 }
 
 bool Listener::waitUntilDrained(std::chrono::milliseconds patience) {

@@ -83,13 +83,19 @@ void manyLives(const Options& options) {
             host.expectAnswer(host.question({{"Authorization", "Bearer usher-plugin-check"}}));
         host.end();
     };
-    for (int i = 0; i < 3; ++i) live();
-    const std::size_t before = mallinfo2().uordblks;
+    constexpr std::size_t kMost = 16 * 1024;
     constexpr int kLives = 10;
-    for (int i = 0; i < kLives; ++i) live();
-    const std::size_t after = mallinfo2().uordblks;
-    const std::size_t grown = after > before ? (after - before) / kLives : 0;
-    require(grown < 16 * 1024, 2,
+    for (int i = 0; i < 3; ++i) live();
+    // What a library makes once and keeps it may make late, in a life that happens to get so far: TLS does. A
+    // leak grows in each round.
+    std::size_t grown = kMost;
+    for (int round = 0; round < 3 && grown >= kMost; ++round) {
+        const std::size_t before = mallinfo2().uordblks;
+        for (int i = 0; i < kLives; ++i) live();
+        const std::size_t after = mallinfo2().uordblks;
+        grown = after > before ? (after - before) / kLives : 0;
+    }
+    require(grown < kMost, 2,
             "each life from create() to destroy() leaks about " + std::to_string(grown) + " bytes");
 }
 

@@ -34,7 +34,8 @@ std::string readFileOf(const auth::Host& host, const auth::Config& config, const
     if (!config.find(name + "_file")) return {};
     auto content = host.secret(name);
     if (!content || content->empty())
-        throw auth::ConfigError("the file that " + name + "_file names cannot be read, or is empty");
+        throw auth::ConfigError("the file that " + name +
+                                "_file names cannot be read, is empty, or longer than 64 KiB");
     return std::move(*content);
 }
 

@@ -1,6 +1,5 @@
 """What tests/packaging/vm does inside the virtual machine, as root, with systemd as process 1. Ends at the first thing that is
 not as it should be. The machine is emulated and slow: nothing here is a measure of speed."""
-import concurrent.futures
 import http.client
 import json
 import os
@@ -9,13 +8,11 @@ import random
 import re
 import ssl
 import sys
-import threading
 import time
 
+from steps import Failed, Flood, ctl, ended, expect, request, run, run_state, step, until
 from vm_groups import control_groups
-from vm_support import (APT, GROUP, PASSWORD, UNITS, Failed, ctl, ended, expect, living, make_job, request, run, run_of, run_state,
-                        set_up, shown, status_of, step, until)
-
+from vm_support import APT, GROUP, PASSWORD, UNITS, living, make_job, run_of, set_up, shown, status_of
 
 STUBBORN = []
 
@@ -58,26 +55,27 @@ def socket_activation(trigger, key):
 RATE = 50
 
 
-def flood(trigger, key, rate, seconds, meanwhile):
-    """Triggers at this rate, whatever becomes of them: (status, seconds, run) of each, and how long all took."""
-    answers, lock = [], threading.Lock()
+def pace(trigger, key):
+    """How many triggers a second this machine can be asked for: RATE, or a third of what it answers when nothing else goes on."""
+    flood = Flood(trigger, key, RATE)
+    time.sleep(10)
+    took = flood.end()
+    if not flood.failed() and took < 12:
+        return RATE
+    rate = max(1, int(len(flood.answers) / took / 3))
+    print(f"   without any restart this machine answers {len(flood.answers)} triggers in {took:.0f} s, {len(flood.failed())} of them "
+          f"not with 202: taken is a third of that, {rate} a second")
+    return rate
 
-    def ask(due):
-        time.sleep(max(0.0, due - time.monotonic()))
-        began = time.monotonic()
-        try:
-            status, body = request("POST", trigger, key)
-        except OSError as error:
-            status, body = repr(error), {}
-        with lock:
-            answers.append((status, time.monotonic() - began, body.get("data", {}).get("runId")))
 
-    began = time.monotonic()
-    with concurrent.futures.ThreadPoolExecutor(150) as pool:
-        for n in range(int(rate * seconds)):
-            pool.submit(ask, began + n / rate)
-        meanwhile()
-    return answers, time.monotonic() - began
+def all_accepted(flood, took, what):
+    print(f"   {len(flood.answers)} triggers in {took:.0f} s through {what}: {len(flood.failed())} failed, "
+          f"the slowest answer after {flood.slowest():.1f} s")
+    expect(not flood.failed(), f"refused: {flood.failed()[:20]}")
+    runs = set(flood.accepted())
+    expect(len(runs) == len(flood.answers), f"{len(flood.answers)} answers, {len(runs)} runs")
+    for run_id in random.sample(sorted(runs), 20):
+        expect(run_state(run_id)["status"] == "queued", f"{run_id} is lost")
 
 
 def restart():
@@ -87,36 +85,59 @@ def restart():
     conf.write_text("[exec]\ncapacity = 0\n")
     run("systemctl", "restart", "usherd.service")
     trigger, key = make_job("flood", "true\n", queueLimit=100000)
-    answers, took = flood(trigger, key, RATE, 10, lambda: None)
-    refused = sum(status != 202 for status, _, _ in answers)
-    rate = RATE
-    if refused or took > 12:
-        rate = max(1, int(len(answers) / took / 3))
-        print(f"   without any restart this machine answers {len(answers)} triggers in {took:.0f} s, {refused} of them not with 202: "
-              f"taken is a third of that, {rate} a second")
-
-    def restarts():
-        for unit in ("usherd.service", "usher-launcher.service", "usherd.service"):
-            time.sleep(5)
-            began = time.monotonic()
-            run("systemctl", "restart", unit)
-            print(f"   {unit} restarted in {time.monotonic() - began:.1f} s")
-
-    answers, took = flood(trigger, key, rate, 40, restarts)
-    refused = [status for status, _, _ in answers if status != 202]
-    print(f"   {len(answers)} triggers in {took:.0f} s through three restarts: {len(refused)} failed, "
-          f"the slowest answer after {max(waited for _, waited, _ in answers):.1f} s")
-    expect(not refused, f"refused: {refused[:20]}")
-    runs = {run_id for _, _, run_id in answers}
-    expect(len(runs) == len(answers), f"{len(answers)} answers, {len(runs)} runs")
-    for run_id in random.sample(sorted(runs), 20):
-        expect(run_state(run_id)["status"] == "queued", f"{run_id} is lost")
+    flood = Flood(trigger, key, pace(trigger, key))
+    for unit in ("usherd.service", "usher-launcher.service", "usherd.service"):
+        time.sleep(5)
+        began = time.monotonic()
+        run("systemctl", "restart", unit)
+        print(f"   {unit} restarted in {time.monotonic() - began:.1f} s")
+    time.sleep(15)
+    all_accepted(flood, flood.end(), "three restarts")
     ctl("job", "pause", "flood")
     conf.unlink()
     run("systemctl", "restart", "usherd.service")
     run("systemctl", "reload", "usherd.service")
     status, _ = request("GET", "/healthz")
     expect(status == 200, f"after a reload: {status}")
+
+
+def upgrade():
+    step("apt upgrades all of it while triggers arrive and a run is under way")
+    run_id = run_of(*make_job("lasting", "while [ ! -e /var/go-on-upgrade ]; do sleep 1; done\n", timeoutSeconds=1000))
+    until(lambda: run_state(run_id)["status"] == "running", 60, "it runs")
+    leaders = living_leaders()
+    # One run at a time, and that is the lasting one: the others wait, so that what was accepted can be counted.
+    conf = pathlib.Path("/etc/usher/conf.d/60-vm.conf")
+    conf.write_text("[exec]\ncapacity = 1\n")
+    run("systemctl", "restart", "usherd.service")
+    trigger, key = make_job("meanwhile", "true\n", queueLimit=100000)
+    before = {unit: shown(unit, "ActiveEnterTimestampMonotonic") for unit in UNITS}
+    old = run("dpkg-query", "-W", "-f", "${Version}", "usherd")
+    pathlib.Path("/etc/apt/sources.list").write_text("deb [trusted=yes] file:/repository-next ./\n")
+    run(*APT, "update")
+    flood = Flood(trigger, key, 5)
+    time.sleep(3)
+    said = run(*APT, "upgrade")
+    time.sleep(3)
+    all_accepted(flood, flood.end(), "the upgrade")
+    new = run("dpkg-query", "-W", "-f", "${Version}", "usherd")
+    expect(new != old, f"still {old}:\n{said}")
+    for unit in UNITS:
+        again = shown(unit, "ActiveEnterTimestampMonotonic") != before[unit]
+        expect(again == (unit != "usherd.socket"), f"{unit} was {'' if again else 'not '}started again")
+        expect(shown(unit, "ActiveState") == "active", f"{unit} is {shown(unit, 'ActiveState')}")
+    expect(living_leaders() == leaders, f"the leaders were {leaders}, and are {living_leaders()}")
+    pathlib.Path("/var/go-on-upgrade").touch(mode=0o644)
+    state = ended(run_id)
+    print(f"   {old} to {new}; the run under way: {state['status']}, attempt {state['attempt']}")
+    expect(state["status"] == "passed" and state["attempt"] == 1, f"the run under way: {json.dumps(state)}")
+    ctl("job", "pause", "meanwhile")
+    conf.unlink()
+    run("systemctl", "restart", "usherd.service")
+
+
+def living_leaders():
+    return sorted(path.parent.name for path in pathlib.Path("/proc").glob("[0-9]*/comm") if path.read_text() == "usher-leader\n")
 
 
 def watchdog():
@@ -295,7 +316,7 @@ def main():
     first = first_run()
     chosen = pathlib.Path("/inside_vm.steps").read_text().split()
     failed = []
-    for one in (socket_activation, hardening, control_groups, launcher_restart, watchdog, restart, strict, credentials, purge):
+    for one in (socket_activation, hardening, control_groups, launcher_restart, watchdog, restart, upgrade, strict, credentials, purge):
         if chosen and one.__name__ not in chosen:
             continue
         try:

@@ -2,6 +2,7 @@
 plugin makes a package of it. Repositories lie in /repository, NAME and NAME-next."""
 import glob
 import pathlib
+import re
 
 from steps import expect, run
 
@@ -11,7 +12,7 @@ PLUGIN_CONF = ("[auth]\ntrigger = static-token\nrun = static-token, session\n"
 
 class Apt:
     """Debian's: apt-get, dpkg, debhelper."""
-    PACKAGES = ["usherd", "usherd-auth-apikey", "usherctl", "usher-plugin-dev"]
+    PACKAGES = ["usherd", "usherd-auth-apikey", "usherd-auth-oidc", "usherd-auth-webhook", "usherctl", "usher-plugin-dev"]
     UNITS = "/lib/systemd/system/"
     KEEPS_CONFIGURATION = True  # remove leaves /etc/usher, purge takes it and the data
 
@@ -40,8 +41,44 @@ class Apt:
     def version(self, name):
         return run("dpkg-query", "-W", "-f", "${Version}", name)
 
+    def restarts(self):
+        """What an upgrade restarts, says the package's script."""
+        lines = pathlib.Path("/var/lib/dpkg/info/usherd.postinst").read_text().splitlines()
+        return re.findall(r"'([^']*)'", " ".join(line for line in lines if "invoke $_dh_action" in line or "invoke restart" in line))
+
     def needs_the_interface(self, name):
         return "usher-auth-abi-1" in run("dpkg-query", "-W", "-f", "${Depends}", name)
+
+    def size(self, name):
+        """What installing it takes, by what dpkg says of each package: itself, and what a minimal Debian has not."""
+        sizes, needs, minimal = {}, {}, ["apt"]
+        form = "${Package}\t${Installed-Size}\t${Essential} ${Priority}\t${Pre-Depends}, ${Depends}\t${Provides}\n"
+        providers = {}
+        for line in run("dpkg-query", "-W", "-f", form).splitlines():
+            package, size, rank, wants, gives = line.split("\t")
+            sizes[package] = int(size)
+            needs[package] = [re.split(r"[ :(]", word.strip())[0] for clause in wants.split(",") for word in clause.split("|")]
+            for word in gives.split(","):
+                providers.setdefault(re.split(r"[ (]", word.strip())[0], package)
+            if rank.split() in (["yes", "required"], ["no", "required"], ["required"]):
+                minimal.append(package)
+
+        def closure(names):
+            found, queue = set(), list(names)
+            while queue:
+                package = queue.pop()
+                package = package if package in sizes else providers.get(package)
+                if package and package not in found:
+                    found.add(package)
+                    queue += needs[package]
+            return found
+
+        base = closure(minimal)
+        beyond = closure([name]) - base - {name}
+        without_systemd = beyond - closure(["systemd"])
+        megabytes = lambda packages: f"{sum(sizes[one] for one in packages) / 1024:.1f} MB"
+        return (f"; {name} takes {megabytes([name])}, its dependencies {megabytes(beyond)} beyond a minimal Debian, "
+                f"{megabytes(without_systemd)} where systemd is there")
 
     def package(self, source):
         """A package of the plugin in the folder source; the file."""
@@ -69,7 +106,7 @@ class Apt:
 
 class Dnf:
     """Fedora's and RHEL's: dnf, rpm, rpmbuild."""
-    PACKAGES = ["usherd", "usherd-auth-apikey", "usherctl", "usher-plugin-devel"]
+    PACKAGES = ["usherd", "usherd-auth-apikey", "usherd-auth-oidc", "usherd-auth-webhook", "usherctl", "usher-plugin-devel"]
     UNITS = "/usr/lib/systemd/system/"
     KEEPS_CONFIGURATION = False  # an unchanged file goes with its package, a changed one stays as .rpmsave
 
@@ -106,6 +143,14 @@ class Dnf:
 
     def version(self, name):
         return run("rpm", "-q", "--qf", "%{VERSION}-%{RELEASE}", name)
+
+    def size(self, name):
+        """What its own files take: what is below it is a Debian here, and says nothing of Fedora."""
+        return f"; {name} takes {int(run('rpm', '-q', '--qf', '%{SIZE}', name)) / 2 ** 20:.1f} MB"
+
+    def restarts(self):
+        script = run("rpm", "-q", "--scripts", "usherd").partition("postuninstall")[2].partition("scriptlet")[0]
+        return re.findall(r"[a-z-]+\.(?:service|socket)", " ".join(line for line in script.splitlines() if "restart" in line))
 
     def needs_the_interface(self, name):
         return "usher(auth-abi) = 1" in run("rpm", "-q", "--requires", name)

@@ -3,8 +3,8 @@ import json
 import os
 import pathlib
 
-from vm_support import (GROUP, ctl, ended, expect, living, make_job, request, run, run_of, shown, step,
-                        text_of, until)
+from steps import ctl, ended, expect, request, run, step, until
+from vm_support import GROUP, living, make_job, run_of, shown, text_of
 
 MEMORY = 600_000_000
 HOG = """for n in 1 2 3 4; do python3 -c '

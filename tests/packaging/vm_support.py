@@ -1,9 +1,10 @@
-"""What the steps inside the virtual machine share: asking the services, telling what went wrong."""
-import http.client
+"""What the steps inside the virtual machine share beyond steps.py: asking systemd, the kernel and the journal."""
 import json
 import pathlib
 import subprocess
 import time
+
+from steps import EVIDENCE, ctl, expect, job_id, request, run
 
 APT = ["apt-get", "-q", "-y", "-o", "Dpkg::Use-Pty=0"]
 GROUP = pathlib.Path("/sys/fs/cgroup/system.slice/usher-launcher.service")
@@ -11,64 +12,17 @@ PASSWORD = "correct horse battery staple\n"
 UNITS = ("usherd.service", "usherd.socket", "usher-launcher.service")
 
 
-def step(text):
-    print(f"== {text} ({time.monotonic():.0f} s after boot)", flush=True)
-
-
-class Failed(Exception):
-    pass
-
-
-def fail(text):
-    print(f"FAILED: {text}", flush=True)
+def tell_journal():
     for unit in UNITS:
-        print(run("journalctl", "--no-pager", "-n", "12", "-u", unit, codes=range(256)), flush=True)
-    raise Failed(text)
+        said = subprocess.run(["journalctl", "--no-pager", "-n", "12", "-u", unit], capture_output=True, text=True, timeout=60)
+        print(said.stdout, flush=True)
 
 
-def expect(condition, text):
-    if not condition:
-        fail(text)
-
-
-def run(*words, stdin=None, codes=(0,)):
-    done = subprocess.run(words, input=stdin, capture_output=True, text=True, timeout=600)
-    if done.returncode not in codes:
-        fail(f"{' '.join(words)} ended with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
-    return done.stdout
+EVIDENCE.append(tell_journal)
 
 
 def shown(unit, key):
     return run("systemctl", "show", "-P", key, unit).strip()
-
-
-def until(condition, seconds, text):
-    end = time.monotonic() + seconds
-    while not condition():
-        expect(time.monotonic() < end, f"not within {seconds} s: {text}")
-        time.sleep(0.3)
-
-
-def ctl(*words, stdin=None, codes=(0,)):
-    # A machine that does much else may not answer in time, and says so: then a person tries again, too.
-    for _ in range(10):
-        done = subprocess.run(["usherctl", *words], input=stdin, capture_output=True, text=True, timeout=300)
-        if done.returncode != 7 or 7 in codes or "try again" not in done.stderr:
-            break
-        time.sleep(2)
-    if done.returncode not in codes:
-        fail(f"usherctl {' '.join(words)} ended with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
-    return done.stdout + (done.stderr if done.returncode else "")
-
-
-def request(method, path, key=None):
-    connection = http.client.HTTPConnection("127.0.0.1", 8321, timeout=120)
-    try:
-        connection.request(method, path, headers={"Authorization": f"Bearer {key}"} if key else {})
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read() or b"{}")
-    finally:
-        connection.close()
 
 
 def make_job(name, script, **settings):
@@ -78,13 +32,7 @@ def make_job(name, script, **settings):
     (folder / "usher.json").write_text(json.dumps({"name": name, "queueLimit": 1000, **settings, "tests": [{"file": "test.sh"}]}))
     ctl("job", "import", str(folder))
     ctl("key", "create", name, "--name", "ci", "--rate-limit", "none", "--output", f"/tmp/{name}.key")
-    job = json.loads(ctl("job", "show", name, "--json"))["job"]["id"]
-    return f"/api/jobs/{job}/trigger", pathlib.Path(f"/tmp/{name}.key").read_text().strip()
-
-
-def run_state(run_id):
-    answer = json.loads(ctl("run", "show", run_id, "--json"))
-    return answer.get("run", answer)
+    return f"/api/jobs/{job_id(name)}/trigger", pathlib.Path(f"/tmp/{name}.key").read_text().strip()
 
 
 def set_up():
@@ -116,11 +64,6 @@ def run_of(trigger, key):
         time.sleep(2)
     expect(status == 202, f"{status} {body}")
     return body["data"]["runId"]
-
-
-def ended(run_id, seconds=300):
-    until(lambda: run_state(run_id)["status"] not in ("queued", "running"), seconds, f"run {run_id} ends")
-    return run_state(run_id)
 
 
 def living(words):

@@ -32,6 +32,7 @@ class ListenerTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(inheritedSocketIsServed);
     CPPUNIT_TEST(severalLoopsShareTheConnections);
     CPPUNIT_TEST(drainFinishesWhatIsUnderWay);
+    CPPUNIT_TEST(handedOverSocketLosesNobody);
     CPPUNIT_TEST(stopUnderLoadEnds);
     CPPUNIT_TEST(exchangesOutliveTheListener);
     CPPUNIT_TEST_SUITE_END();
@@ -321,6 +322,34 @@ public:
         CPPUNIT_ASSERT(busy.isClosed());
         busy.close();
         CPPUNIT_ASSERT(_listener->waitUntilDrained(std::chrono::seconds(10)));
+    }
+    void handedOverSocketLosesNobody() {
+        const UniqueFd door = openListener("127.0.0.1", 0); // as the service manager holds it
+        auto inherited = settings();
+        std::atomic<bool> stop = false;
+        std::atomic<int> asked = 0, lost = 0;
+        std::thread asking([&, port = portOf(door.get())] {
+            while (!stop) {
+                RawClient c(port);
+                c.send("GET /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+                ++asked;
+                if (c.read().status != 200) ++lost;
+            }
+        });
+        for (int round = 0; round < 300; ++round) {
+            inherited.listenFd = ::dup(door.get());
+            Listener listener(inherited, _handler);
+            listener.start();
+            for (const int before = asked; asked == before;) std::this_thread::yield();
+            listener.stopAccepting();
+            listener.waitUntilDrained(std::chrono::seconds(5));
+        }
+        inherited.listenFd = ::dup(door.get());
+        Listener last(inherited, _handler);
+        last.start(); // who is waiting still is answered
+        stop = true;
+        asking.join();
+        CPPUNIT_ASSERT_EQUAL(0, lost.load());
     }
     void stopUnderLoadEnds() {
         std::atomic<bool> stop = false;
