@@ -37,6 +37,14 @@ def expect(condition, seen):
         raise Fail(seen)
 
 
+def until(what, condition, seconds=8):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise Fail(f"not within {seconds} s: {what}")
+        time.sleep(0.1)
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
