@@ -24,7 +24,8 @@ public:
                  PluginHost& plugins)
         : _config(config), _defaults(defaults), _password(password), _plugins(plugins) {}
 
-    /// Nothing is reloaded when the configuration itself is wrong: `problems` says what.
+    /// Nothing is reloaded when the configuration itself is wrong: `problems` says what. Also there: what a
+    /// reload leaves as it was, because it needs a restart (other chains, sections that came or went).
     std::vector<Outcome> reload(std::vector<std::string>& problems);
 
 private:

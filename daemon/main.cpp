@@ -114,7 +114,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
 
     GuessThrottle throttle(config.throttleExempt);
     Gate gate({config.trustedProxies, config.publicUrl, config.port}, trigger, runs, manage, throttle, timers,
-              audit, Poco::Logger::get("gate"));
+              audit);
     BlockingPool pool(16, 2000);
     Router router(gate, pool, timers, Poco::Logger::get("http"));
     Services services{database->jobs(),

@@ -3,7 +3,9 @@
 #include "domain/Errors.h"
 
 #include <algorithm>
+#include <functional>
 #include <random>
+#include <set>
 
 namespace usher {
 
@@ -14,6 +16,15 @@ constexpr BootMillis kLeaseToClaim = 8000;
 
 std::string shortId(const std::string& id) {
     return id.substr(0, 13);
+}
+
+/// Steps of a run that ends within this time are stored together with its end.
+constexpr auto kSettle = std::chrono::milliseconds(10);
+constexpr auto kNoteEvery = std::chrono::seconds(1);
+constexpr std::size_t kBatch = 256;
+
+std::string nameOf(const ClaimedRun& run) {
+    return run.runId + "/" + std::to_string(run.attempt);
 }
 
 std::string describe(const RunOutcome& outcome) {
@@ -75,10 +86,10 @@ void RunScheduler::taken(const std::vector<TakenRun>& runs) {
     wake();
 }
 
-void RunScheduler::report(Report report) {
+void RunScheduler::report(Told told) {
     {
         Lock lock(_mutex);
-        _reports.push_back(std::move(report));
+        _reports.push_back({std::move(told), _clock.instant()});
     }
     _changed.notifyOne();
 }
@@ -108,7 +119,7 @@ void RunScheduler::release(const std::string& runId) {
 void RunScheduler::run() {
     std::minstd_rand random{std::random_device{}()};
     bool recovered = false;
-    std::deque<Report> reports; // what is not stored yet
+    Reports reports; // what is not stored yet
     Instant nextPoll{};
     auto backoff = std::chrono::milliseconds(0);
     while (true) {
@@ -116,8 +127,10 @@ void RunScheduler::run() {
         bool stopping = false;
         {
             Lock lock(_mutex);
-            while (_reports.empty() && !_woken && !_stopping && _clock.instant() < nextPoll)
-                _changed.waitUntil(lock, nextPoll);
+            Instant next = reports.empty() ? nextPoll : std::min(nextPoll, reports.front().at + kSettle);
+            if (!_lastRuns.empty()) next = std::min(next, _lastRunsNoted + kNoteEvery);
+            while (_reports.empty() && !_woken && !_stopping && _clock.instant() < next)
+                _changed.waitUntil(lock, next);
             if (backoff.count() > 0 && !_stopping) { // the database is away: do not spin on it
                 Instant until = _clock.instant() + backoff;
                 while (!_stopping && _clock.instant() < until) _changed.waitUntil(lock, until);
@@ -132,9 +145,10 @@ void RunScheduler::run() {
                 recover();
                 recovered = true;
             }
-            store(reports);
+            store(reports, stopping);
+            if (!stopping) claim();
+            noteLastRuns(stopping);
             if (stopping) return;
-            claim();
             if (_clock.instant() >= nextPoll) pollCancels();
             backoff = std::chrono::milliseconds(0);
         } catch (const StorageUnavailable& error) {
@@ -177,43 +191,72 @@ void RunScheduler::recover() {
     }
 }
 
-/// Its end waits in the same queue, and has all of its tests.
-bool RunScheduler::isFinished(const std::deque<Report>& reports, const ClaimedRun& run) {
-    constexpr std::size_t kFar = 64; // looking further costs more than it may spare
-    for (std::size_t i = 0; i < std::min(reports.size(), kFar); ++i)
-        if (const auto* finished = std::get_if<Finished>(&reports[i]);
-            finished && finished->run.runId == run.runId && finished->run.attempt == run.attempt)
-            return true;
-    return false;
+const ClaimedRun& RunScheduler::Report::run() const {
+    return std::visit([](const auto& one) -> const ClaimedRun& { return one.run; }, told);
 }
 
-void RunScheduler::store(std::deque<Report>& reports) {
-    while (!reports.empty()) {
-        Report& front = reports.front();
-        if (const auto* finished = std::get_if<Finished>(&front)) {
-            if (tryRetry(*finished))
-                reports.pop_front();
-            else
-                storeFinished(reports);
-            continue;
-        }
-        if (auto* started = std::get_if<Started>(&front)) {
-            _store.recordStarted(started->run, started->sandbox, started->at);
-        } else if (auto* changed = std::get_if<TestChanged>(&front)) {
-            // With one test, its end is stored with the run's a moment later.
-            if ((changed->run.tests.size() > 1 || changed->test.status == TestStatus::running) &&
-                !isFinished(reports, changed->run))
-                _store.recordTest(changed->run, changed->test);
-        } else if (auto* vanished = std::get_if<Vanished>(&front)) {
-            RunStatus status = _store.giveUp(vanished->run, vanished->why, _clock.now());
-            _logger.warning("run " + shortId(vanished->run.runId) + " job=" + vanished->run.jobName +
-                            " attempt=" + std::to_string(vanished->run.attempt) + " " +
-                            std::string(toText(status)) + ": " + vanished->why);
-            release(vanished->run.runId);
-            _feed.stateChanged(vanished->run.runId, status, vanished->run.attempt);
-        }
+bool RunScheduler::Report::isEnd() const {
+    return std::holds_alternative<Finished>(told) || std::holds_alternative<Vanished>(told);
+}
+
+void RunScheduler::store(Reports& reports, bool all) {
+    all = all || !isFull();
+    while (storeEnd(reports)) {
+    }
+    while (!reports.empty() && (all || reports.front().at + kSettle <= _clock.instant())) {
+        storeStep(reports.front());
         reports.pop_front();
     }
+}
+
+bool RunScheduler::storeEnd(Reports& reports) {
+    auto end = [&] { return std::find_if(reports.begin(), reports.end(), std::mem_fn(&Report::isEnd)); };
+    auto at = end();
+    if (at == reports.end()) return false;
+    const auto* finished = std::get_if<Finished>(&at->told);
+    if (!finished || _retries.delayAfter(finished->run, finished->outcome)) {
+        storeStepsOf(at->run(), reports);
+        at = end(); // the same: only steps have gone
+        finished = std::get_if<Finished>(&at->told);
+        if (!finished) giveUp(std::get<Vanished>(at->told));
+        if (!finished || tryRetry(*finished)) {
+            reports.erase(at);
+            return true;
+        }
+    }
+    storeFinished(reports, static_cast<std::size_t>(at - reports.begin()));
+    return true;
+}
+
+void RunScheduler::storeStep(const Report& step) {
+    if (const auto* started = std::get_if<Started>(&step.told)) {
+        _store.recordStarted(started->run, started->sandbox, started->at);
+    } else if (const auto* changed = std::get_if<TestChanged>(&step.told)) {
+        // With one test, its end is stored with the run's a moment later.
+        if (changed->run.tests.size() > 1 || changed->test.status == TestStatus::running)
+            _store.recordTest(changed->run, changed->test);
+    }
+}
+
+void RunScheduler::storeStepsOf(const ClaimedRun& run, Reports& reports) {
+    const std::string name = nameOf(run);
+    for (std::size_t i = 0; i < reports.size();) {
+        if (reports[i].isEnd() || nameOf(reports[i].run()) != name) {
+            ++i;
+            continue;
+        }
+        storeStep(reports[i]);
+        reports.erase(reports.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+}
+
+void RunScheduler::giveUp(const Vanished& vanished) {
+    const RunStatus status = _store.giveUp(vanished.run, vanished.why, _clock.now());
+    _logger.warning("run " + shortId(vanished.run.runId) + " job=" + vanished.run.jobName +
+                    " attempt=" + std::to_string(vanished.run.attempt) + " " + std::string(toText(status)) +
+                    ": " + vanished.why);
+    _feed.stateChanged(vanished.run.runId, status, vanished.run.attempt);
+    release(vanished.run.runId);
 }
 
 bool RunScheduler::tryRetry(const Finished& finished) {
@@ -228,30 +271,45 @@ bool RunScheduler::tryRetry(const Finished& finished) {
     return true;
 }
 
-void RunScheduler::storeFinished(std::deque<Report>& reports) {
+void RunScheduler::storeFinished(Reports& reports, std::size_t first) {
+    std::set<std::string> untold, stored;
+    for (const Report& report : reports)
+        if (std::holds_alternative<Started>(report.told)) untold.insert(nameOf(report.run()));
+    std::vector<const Finished*> ends;
     std::vector<RunOutcome> outcomes;
-    for (const Report& report : reports) {
-        const auto* finished = std::get_if<Finished>(&report);
-        if (!finished || outcomes.size() >= 256) break;
+    for (std::size_t i = first; i < reports.size() && ends.size() < kBatch; ++i) {
+        const auto* finished = std::get_if<Finished>(&reports[i].told);
         // One that may be tried again has its turn; the first has had it.
-        if (!outcomes.empty() && _retries.delayAfter(finished->run, finished->outcome)) break;
+        if (!finished || (i != first && _retries.delayAfter(finished->run, finished->outcome))) continue;
+        ends.push_back(finished);
         outcomes.push_back(finished->outcome);
+        outcomes.back().startUntold = untold.contains(nameOf(finished->run));
+        stored.insert(nameOf(finished->run));
     }
-    std::vector<bool> ours = _store.finish(outcomes);
-    for (std::size_t i = 0; i < outcomes.size(); ++i) {
-        const auto& finished = std::get<Finished>(reports.front());
-        const RunOutcome& outcome = finished.outcome;
-        std::string line = "run " + shortId(outcome.runId) + " job=" + finished.run.jobName +
+    const std::vector<bool> ours = _store.finish(outcomes);
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+        const RunOutcome& outcome = outcomes[i];
+        std::string line = "run " + shortId(outcome.runId) + " job=" + ends[i]->run.jobName +
                            " attempt=" + std::to_string(outcome.attempt) + " finished " + describe(outcome);
         if (ours[i]) {
             _logger.information(line);
             _feed.stateChanged(outcome.runId, outcome.status, outcome.attempt);
+            Micros& last = _lastRuns[ends[i]->run.jobId];
+            last = std::max(last, outcome.startedAt ? outcome.startedAt : outcome.completedAt);
         } else {
             _logger.warning(line + ", but it is no longer this node's: not stored");
         }
         release(outcome.runId);
-        reports.pop_front();
     }
+    std::erase_if(reports, [&](const Report& report) { return stored.contains(nameOf(report.run())); });
+}
+
+/// At most once a second, but at once when nothing was noted for a second.
+void RunScheduler::noteLastRuns(bool now) {
+    if (_lastRuns.empty() || (!now && _clock.instant() < _lastRunsNoted + kNoteEvery)) return;
+    _store.noteLastRuns(_lastRuns);
+    _lastRuns.clear();
+    _lastRunsNoted = _clock.instant();
 }
 
 void RunScheduler::claim() {

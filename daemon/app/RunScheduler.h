@@ -78,18 +78,34 @@ private:
         ClaimedRun run;
         std::string why;
     };
-    using Report = std::variant<Started, TestChanged, Finished, Vanished>;
+    using Told = std::variant<Started, TestChanged, Finished, Vanished>;
+    struct Report {
+        Told told;
+        Instant at;
+        const ClaimedRun& run() const;
+        bool isEnd() const;
+    };
+    using Reports = std::deque<Report>;
 
     void run();
     void recover();
-    void store(std::deque<Report>& reports);
-    static bool isFinished(const std::deque<Report>& reports, const ClaimedRun& run);
-    void storeFinished(std::deque<Report>& reports);
+    /// The ends first: what came before an end is stored with it. Other steps at once when this node has room
+    /// for more runs; else only when they have waited a little, or `all` are wanted.
+    void store(Reports& reports, bool all);
+    /// False: no end is among them.
+    bool storeEnd(Reports& reports);
+    void storeStep(const Report& step);
+    void storeStepsOf(const ClaimedRun& run, Reports& reports);
+    /// The end at `first` and the others that are not to be tried again, in one transaction.
+    void storeFinished(Reports& reports, std::size_t first);
+    void giveUp(const Vanished& vanished);
     /// True: the attempt failed, and the run is queued for another one.
     bool tryRetry(const Finished& finished);
+    void noteLastRuns(bool now);
+    bool isFull() const { return static_cast<int>(_held.size()) >= _settings.capacity; }
     void claim();
     void pollCancels();
-    void report(Report report);
+    void report(Told told);
     void release(const std::string& runId);
 
     const Settings _settings;
@@ -104,10 +120,12 @@ private:
     std::atomic<BootMillis> _leaseUntil{0};
     std::map<std::string, ClaimedRun> _held; ///< [scheduler]
     RetryPolicy _retries;                    ///< [scheduler]
+    std::map<std::string, Micros> _lastRuns; ///< [scheduler] by job; not stored yet
+    Instant _lastRunsNoted{};                ///< [scheduler]
 
     Mutex _mutex;
     Condition _changed;
-    std::deque<Report> _reports GUARDED_BY(_mutex);
+    Reports _reports GUARDED_BY(_mutex);
     bool _woken GUARDED_BY(_mutex) = false;
     bool _stopping GUARDED_BY(_mutex) = false;
     std::atomic<std::uint64_t> _turns{0};

@@ -1,11 +1,15 @@
-// run list, show, log, wait, cancel, rerun.
+// run list, show, artifacts, log, wait, cancel, rerun.
 #include "base/Text.h"
 #include "base/Uuid.h"
 #include "ctl/Amounts.h"
 #include "ctl/Commands.h"
 #include "ctl/Context.h"
+#include "ctl/RunReport.h"
 #include "ctl/RunWatch.h"
 #include "ctl/TerminalText.h"
+
+#include <filesystem>
+#include <fstream>
 
 namespace usher::ctl {
 
@@ -48,11 +52,21 @@ int list(Context& context) {
                          table.empty() ? "No runs.\n" : table.text());
 }
 
+/// The node that keeps them may be away: that is no reason to tell nothing of the run.
+std::string artifactsOf(Client& client, const std::string& path) {
+    try {
+        return describeArtifacts(memberOf(client.get(path + "/artifacts"), "artifacts"));
+    } catch (const Refused& error) {
+        return std::string("artifacts: ") + harmless(error.what()) + "\n";
+    }
+}
+
 int show(Context& context) {
     std::string path = runPath(context);
-    Json answer = reader(context).get(path);
+    Client& client = reader(context);
+    Json answer = client.get(path);
     const Json& run = runIn(answer);
-    std::string text = describeRun(run);
+    std::string text = describeRun(run, Cases::all);
     text += "  triggered by " + harmless(textOf(run, "triggeredBy")) + " (" +
             harmless(textOf(run, "trigger")) + "), attempt " + std::to_string(numberOf(run, "attempt")) +
             ", sandbox " + (textOf(run, "sandbox").empty() ? "-" : harmless(textOf(run, "sandbox"))) + "\n";
@@ -64,7 +78,38 @@ int show(Context& context) {
         if (!textOf(event, "detail").empty()) text += ": " + harmless(textOf(event, "detail"));
         text += "\n";
     }
+    if (!context.json()) text += artifactsOf(client, path);
     return context.print(answer, text);
+}
+
+/// One file to standard output or into a new file; without a name, which there are.
+int artifacts(Context& context) {
+    const std::string path = runPath(context) + "/artifacts";
+    Client& client = reader(context);
+    if (context.argumentCount() < 2) {
+        if (context.has("output")) throw UsageError("--output goes with the name of an artifact");
+        const Json answer = client.get(path);
+        const std::string text = describeArtifacts(memberOf(answer, "artifacts"));
+        return context.print(answer, text.empty() ? "No artifacts.\n" : text);
+    }
+    if (context.json()) throw UsageError("an artifact is a file; --json has nothing to print");
+    std::string name;
+    for (const std::string& part : split(context.argument(1), '/'))
+        name += (name.empty() ? "" : "/") + percentEncode(part);
+    std::unique_ptr<Download> file = client.open(path + "/" + name);
+    const auto output = context.find("output");
+    std::ofstream kept;
+    if (output) {
+        if (std::filesystem::exists(*output)) throw UsageError(*output + " is there already");
+        kept.open(*output, std::ios::binary);
+    } else if (context.io().outIsTerminal) {
+        throw UsageError("a terminal is no place for a file's bytes", "--output FILE, or a pipe");
+    }
+    std::ostream& out = output ? kept : context.io().out;
+    for (std::string piece; out && !(piece = file->read()).empty();) out << piece;
+    out << std::flush;
+    if (!out) throw UsageError("cannot write " + output.value_or("standard output"));
+    return 0;
 }
 
 void copyLog(Context& context, Client& client, const std::string& path, int test) {
@@ -177,6 +222,15 @@ void addRunCommands(std::vector<Command>& commands) {
                         {},
                         "Without a sign-in, USHER_API_KEY may read the runs that it started.",
                         show});
+    commands.push_back({"run artifacts",
+                        "RUN [PATH]",
+                        "the files that a run kept, or one of them",
+                        1,
+                        2,
+                        {{"output", "FILE", "write the artifact into this new file"}},
+                        "Examples\n  usherctl run artifacts 0192f0c1-…\n  usherctl run artifacts 0192f0c1-… "
+                        "playwright/trace.zip --output trace.zip",
+                        artifacts});
     commands.push_back({"run log",
                         "RUN",
                         "what the tests wrote",

@@ -170,29 +170,4 @@ int exitCodeOf(const std::string& status) {
     return 3;
 }
 
-std::string describeRun(const Json& run) {
-    std::string text;
-    Table table({"TEST", "TITLE", "TYPE", "VERDICT", "TIME", "EXIT"});
-    for (const Json& test : memberOf(run, "tests")) {
-        std::string exit = "-";
-        if (memberOf(test, "signal").is_number()) exit = "signal " + std::to_string(numberOf(test, "signal"));
-        if (memberOf(test, "exitCode").is_number()) exit = std::to_string(numberOf(test, "exitCode"));
-        table.add(
-            {std::to_string(numberOf(test, "position")), textOf(test, "title"), textOf(test, "type"),
-             textOf(test, "status"),
-             memberOf(test, "durationMs").is_number() ? showDuration(numberOf(test, "durationMs")) : "-",
-             exit});
-    }
-    if (!table.empty()) text += table.text();
-    for (const Json& test : memberOf(run, "tests"))
-        if (!textOf(test, "errorDetails").empty())
-            text += "test " + std::to_string(numberOf(test, "position")) + ": " +
-                    harmless(textOf(test, "errorDetails")) + "\n";
-    text += "run " + harmless(textOf(run, "id")) + " of " + harmless(textOf(run, "jobName")) + ": " +
-            harmless(textOf(run, "status"));
-    if (memberOf(run, "durationMs").is_number()) text += " in " + showDuration(numberOf(run, "durationMs"));
-    if (!textOf(run, "errorDetails").empty()) text += " (" + harmless(textOf(run, "errorDetails")) + ")";
-    return text + "\n";
-}
-
 } // namespace usher::ctl

@@ -62,7 +62,5 @@ private:
 
 /// 0 passed, 1 failed, 3 error, 4 timeout, 5 cancelled, 6 lost; 3 for a verdict that we do not know.
 int exitCodeOf(const std::string& status);
-/// The table of its tests and the verdict, for people.
-std::string describeRun(const Json& run);
 
 } // namespace usher::ctl

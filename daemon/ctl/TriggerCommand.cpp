@@ -4,6 +4,7 @@
 #include "base/Uuid.h"
 #include "ctl/Commands.h"
 #include "ctl/Context.h"
+#include "ctl/RunReport.h"
 #include "ctl/RunWatch.h"
 #include "ctl/TerminalText.h"
 

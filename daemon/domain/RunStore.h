@@ -4,6 +4,7 @@
 #include "domain/JobStore.h"
 #include "domain/Run.h"
 
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -78,6 +79,8 @@ struct RunOutcome {
     std::optional<int> signal;
     std::string errorDetails;
     std::vector<RunTest> tests;
+    /// recordStarted() was left out, because the end came so soon: finish() puts the start into the timeline.
+    bool startUntold = false;
 };
 
 struct RunFilter {
@@ -110,6 +113,9 @@ public:
     /// running → its end, with all results, in one transaction for the whole batch. False per row: not ours
     /// any more.
     virtual std::vector<bool> finish(std::span<const RunOutcome>) = 0;
+    /// When these jobs ran last, by job id; never moves back. Apart from finish(), because a job's row would
+    /// be written for each of its runs.
+    virtual void noteLastRuns(const std::map<std::string, Micros>&) = 0;
     /// running → queued with attempt + 1, not to be claimed before `delay` is over by the database's clock;
     /// for an attempt that failed and may be tried again. Its results are dropped, its end stays in the
     /// timeline. False: not ours any more, or somebody wants it cancelled, and nothing was changed.

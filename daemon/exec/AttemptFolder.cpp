@@ -2,6 +2,7 @@
 
 #include "base/Uuid.h"
 #include "exec/Files.h"
+#include "exec/Journal.h"
 #include "exec/Wire.h"
 
 #include <fcntl.h>
@@ -28,17 +29,12 @@ UniqueFd AttemptFolder::open() const {
     return run ? openBeneath(run.get(), attemptFolder(_attempt), O_RDONLY | O_DIRECTORY) : UniqueFd();
 }
 
-void AttemptFolder::prepare(const ClaimedRun& run) const {
+void AttemptFolder::prepare() const {
     auto uuid = parseUuid(_runId);
     if (!uuid || *uuid != _runId || _attempt < 1) throw std::runtime_error("not the id of a run: " + _runId);
     UniqueFd runs(::open(_runsDir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!runs || !makeFolder(runs.get(), _runId, 0711))
         throw std::runtime_error("cannot make " + _runsDir + "/" + _runId + ": " + std::strerror(errno));
-    UniqueFd folder = openBeneath(runs.get(), _runId, O_RDONLY | O_DIRECTORY);
-    // Parameters may be confidential: for us and the leader only.
-    if (!folder || !replaceFile(folder.get(), "run.json", toRunJson(run), 0600, false))
-        throw std::runtime_error("cannot write " + _runsDir + "/" + _runId +
-                                 "/run.json: " + std::strerror(errno));
 }
 
 bool AttemptFolder::begun() const {
@@ -47,8 +43,8 @@ bool AttemptFolder::begun() const {
 
 std::optional<LeaderIdentity> AttemptFolder::identity() const {
     UniqueFd folder = open();
-    auto text = folder ? readBeneath(folder.get(), "identity.json", 4096) : std::nullopt;
-    return text ? identityFromJson(*text) : std::nullopt;
+    const auto first = folder ? JournalLines::read(folder.get(), 0, 1) : std::vector<JournalLines::Line>{};
+    return first.empty() ? std::nullopt : identityFrom(first.front().entry);
 }
 
 bool AttemptFolder::hasResult() const {

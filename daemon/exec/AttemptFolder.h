@@ -15,8 +15,8 @@ class AttemptFolder {
 public:
     AttemptFolder(std::string runsDir, std::string runId, int attempt);
 
-    /// Makes the run's folder and run.json. Throws std::runtime_error that says what and why.
-    void prepare(const ClaimedRun& run) const;
+    /// Makes the run's folder. Throws std::runtime_error that says what and why.
+    void prepare() const;
     /// Did a leader begin this attempt?
     bool begun() const;
     std::optional<LeaderIdentity> identity() const;
@@ -24,7 +24,7 @@ public:
     /// Throws std::runtime_error when the file is there and cannot be understood.
     std::optional<RunOutcome> result() const;
     std::optional<RunTest> testResult(int position) const;
-    /// A connection to the leader's control.sock; empty when nobody listens.
+    /// A connection to the leader's control.sock; empty when nobody listens (yet: Control.h).
     UniqueFd connect() const;
     /// The attempt's folder, empty when there is none.
     UniqueFd open() const;

@@ -12,6 +12,7 @@
 namespace usher {
 
 // The journal of an attempt: one line of JSON per entry, only ever appended to, each line with one write.
+//   {"t":"leader","bootId":"…","pid":…,"startTicks":…}      the first line: who leads this attempt
 //   {"t":"state","status":"running","at":…,"sandbox":"…"}   {"t":"state","status":"passed"}
 //   {"t":"test","test":0,"status":"running","at":…}
 //   {"t":"log","test":0,"off":0,"len":120}                  a piece of test-0.log

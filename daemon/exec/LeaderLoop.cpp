@@ -2,7 +2,7 @@
 
 #include "exec/Journal.h"
 #include "exec/ProcessTable.h"
-#include "exec/SecretHandover.h"
+#include "exec/RunHandover.h"
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <stdexcept>
 #include <system_error>
 
@@ -147,7 +148,7 @@ void LeaderProcess::Loop::onStart(Start start) {
     if (one->run.cancelRequested) return finishWithout(*one, RunStatus::cancelled, "");
     if (!start.problem.empty()) return finishWithout(*one, RunStatus::error, start.problem);
     try {
-        one->folder.prepare(one->run);
+        one->folder.prepare();
     } catch (const std::runtime_error& error) {
         return finishWithout(*one, RunStatus::error, error.what());
     }
@@ -174,9 +175,10 @@ void LeaderProcess::Loop::onCancel(const std::string& runId) {
 bool LeaderProcess::Loop::ask(Followed& one) {
     auto [ours, theirs] = packetPair();
     const int atOnce = std::max(1, std::min(one.run.parallelism, static_cast<int>(one.run.tests.size())));
-    // First, so that they wait in the connection when the leader is born, whatever becomes of us meanwhile.
-    if (one.run.hasSecrets && !sendSecrets(ours.get(), one.run.secrets)) {
-        finishWithout(one, RunStatus::error, "the job's secrets could not be handed to the run");
+    // First, so that it waits in the connection when the leader is born, whatever becomes of us meanwhile.
+    if (!sendRun(ours.get(), one.run)) {
+        finishWithout(one, RunStatus::error,
+                      std::string("the run could not be handed to its leader: ") + std::strerror(errno));
         return false;
     }
     if (!_launcher.request(one.run.runId, one.run.attempt, atOnce, theirs.get())) {

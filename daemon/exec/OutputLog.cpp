@@ -1,9 +1,13 @@
 #include "exec/OutputLog.h"
 
+#include "exec/Files.h"
+
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 namespace usher {
 
@@ -17,7 +21,8 @@ std::size_t unfinishedBytes(std::string_view text) {
     return 0;
 }
 
-OutputLog::OutputLog(UniqueFd file, std::int64_t capBytes) : _file(std::move(file)) {
+OutputLog::OutputLog(int folder, std::string name, std::int64_t capBytes)
+    : _folder(folder), _name(std::move(name)) {
     _tailCap = static_cast<std::size_t>(std::min<std::int64_t>(capBytes / 4, 1 << 20));
     _headCap = capBytes - static_cast<std::int64_t>(_tailCap);
 }
@@ -41,10 +46,19 @@ void OutputLog::append(std::string_view bytes) {
     remember(bytes);
 }
 
+bool OutputLog::make() {
+    if (_file || !_problem.empty()) return static_cast<bool>(_file);
+    _file = openBeneath(_folder, _name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND, 0600);
+    if (_file) return true;
+    _problem = "cannot make " + _name + ": " + std::strerror(errno);
+    _truncated = true;
+    return false;
+}
+
 void OutputLog::write(std::string_view bytes) {
     if (bytes.empty()) return;
     std::size_t done = 0;
-    while (done < bytes.size()) {
+    while (make() && done < bytes.size()) {
         ssize_t n = ::write(_file.get(), bytes.data() + done, bytes.size() - done);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) {

@@ -14,10 +14,12 @@ std::size_t unfinishedBytes(std::string_view text);
 /// A test's output, as much of it as is kept: the first part goes to the file as it comes, of the rest only
 /// the end is held in memory until finish() writes it behind a line that says how much is missing. At most
 /// `capBytes` and that line. Not synchronised; belongs to the leader's loop. A file that cannot be written
-/// any more (disk full) keeps what it has and counts as truncated.
+/// any more (disk full) keeps what it has and counts as truncated. A test that writes nothing has no file: to
+/// make one costs more than all else that is kept of it.
 class OutputLog {
 public:
-    OutputLog(UniqueFd file, std::int64_t capBytes);
+    /// Makes its file, `name` below `folder`, with the first byte. `folder` stays the caller's.
+    OutputLog(int folder, std::string name, std::int64_t capBytes);
 
     void append(std::string_view bytes);
     /// A line of our own behind the output; never counted as the test's.
@@ -26,6 +28,8 @@ public:
     void finish();
     /// False when the file could not be brought to disk.
     bool sync();
+    /// Why there is no file, though there was output. "" = there is, or there was none.
+    const std::string& problem() const { return _problem; }
 
     /// What readers may be told of: never ends inside a UTF-8 sequence while more may come.
     std::int64_t readableBytes() const { return _kept - _unfinished; }
@@ -35,9 +39,12 @@ public:
     bool truncated() const { return _truncated; }
 
 private:
+    bool make();
     void write(std::string_view bytes);
     void remember(std::string_view bytes);
 
+    int _folder;
+    std::string _name, _problem;
     UniqueFd _file;
     std::int64_t _headCap;
     std::size_t _tailCap;

@@ -46,12 +46,12 @@ std::string toRunJson(const ClaimedRun& run) {
                        {"network", run.network},
                        {"parameters", run.parameters},
                        {"leaseUntil", run.leaseUntil},
-                       {"secrets", run.hasSecrets}, // their values never touch a file
+                       {"secrets", run.secrets},
                        {"tests", std::move(tests)}});
 }
 
 ClaimedRun runFromJson(std::string_view text) {
-    Json json = parsed(text, "run.json");
+    Json json = parsed(text, "what is to be run");
     ClaimedRun run;
     try {
         run.runId = json.at("runId");
@@ -63,12 +63,13 @@ ClaimedRun runFromJson(std::string_view text) {
         run.network = json.at("network");
         run.parameters = json.at("parameters").get<Environment>();
         run.leaseUntil = json.value("leaseUntil", BootMillis{0});
-        run.hasSecrets = json.value("secrets", false);
+        run.secrets = json.at("secrets").get<Environment>();
+        run.hasSecrets = !run.secrets.empty();
         for (const Json& one : json.at("tests"))
             run.tests.push_back({one.at("position"), one.at("testId"), one.at("title"), one.at("type"),
                                  one.at("script"), one.at("plainScript")});
     } catch (const Json::exception&) {
-        throw std::runtime_error("run.json is not what this version of Usher writes");
+        throw std::runtime_error("what is to be run is not in this version's form");
     }
     return run;
 }
@@ -146,19 +147,18 @@ RunOutcome outcomeFromJson(std::string_view text) {
     }
 }
 
-std::string toIdentityJson(const LeaderIdentity& identity) {
-    return toText(Json{{"bootId", identity.bootId},
-                       {"pid", identity.pid},
-                       {"startTicks", static_cast<std::int64_t>(identity.startTicks)}});
+Json toJson(const LeaderIdentity& identity) {
+    return {{"t", "leader"},
+            {"bootId", identity.bootId},
+            {"pid", identity.pid},
+            {"startTicks", static_cast<std::int64_t>(identity.startTicks)}};
 }
 
-std::optional<LeaderIdentity> identityFromJson(std::string_view text) {
-    auto result = parseJson(text);
-    const Json* json = std::get_if<Json>(&result);
-    if (!json) return std::nullopt;
+std::optional<LeaderIdentity> identityFrom(const Json& entry) {
     try {
-        return LeaderIdentity{json->at("bootId"), json->at("pid"),
-                              json->at("startTicks").get<std::uint64_t>()};
+        if (entry.at("t") != "leader") return std::nullopt;
+        return LeaderIdentity{entry.at("bootId"), entry.at("pid"),
+                              entry.at("startTicks").get<std::uint64_t>()};
     } catch (const Json::exception&) {
         return std::nullopt;
     }

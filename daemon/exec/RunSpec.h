@@ -10,9 +10,9 @@
 
 namespace usher {
 
-// The JSON forms of what daemon and leader hand each other in files. Readers throw std::runtime_error.
+// The JSON forms of what daemon and leader hand each other. Readers throw std::runtime_error.
 
-/// run.json: what is to be run.
+/// What is to be run, secrets included: for memory only (RunHandover.h).
 std::string toRunJson(const ClaimedRun& run);
 ClaimedRun runFromJson(std::string_view text);
 
@@ -24,14 +24,14 @@ RunTest runTestFrom(const Json& json);
 std::string toResultJson(const RunOutcome& outcome);
 RunOutcome outcomeFromJson(std::string_view text);
 
-/// identity.json: which process leads an attempt.
+/// Which process leads an attempt: the first line of its journal.
 struct LeaderIdentity {
     std::string bootId;
     int pid = 0;
     std::uint64_t startTicks = 0;
 };
-std::string toIdentityJson(const LeaderIdentity& identity);
-std::optional<LeaderIdentity> identityFromJson(std::string_view text);
+Json toJson(const LeaderIdentity& identity);
+std::optional<LeaderIdentity> identityFrom(const Json& entry);
 
 /// "attempt-3"
 std::string attemptFolder(int attempt);

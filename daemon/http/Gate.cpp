@@ -22,9 +22,9 @@ std::string recordedResource(const std::string& action, const std::string& resou
 } // namespace
 
 Gate::Gate(Settings settings, Authenticator& trigger, Authenticator& run, Authenticator& manage,
-           GuessThrottle& throttle, Timers& timers, AuditLog& audit, Poco::Logger& logger)
+           GuessThrottle& throttle, Timers& timers, AuditLog& audit)
     : _settings(std::move(settings)), _port(_settings.port), _trigger(trigger), _run(run), _manage(manage),
-      _throttle(throttle), _timers(timers), _audit(audit), _logger(logger) {}
+      _throttle(throttle), _timers(timers), _audit(audit) {}
 
 std::shared_ptr<AuthRequest> Gate::question(const HttpRequest& request, const std::string& action,
                                             const std::string& resource) const {

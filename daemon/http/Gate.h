@@ -8,8 +8,6 @@
 #include "http/Exchange.h"
 #include "observe/AuditLog.h"
 
-#include <Poco/Logger.h>
-
 #include <atomic>
 #include <memory>
 #include <string>
@@ -29,7 +27,7 @@ public:
     };
 
     Gate(Settings settings, Authenticator& trigger, Authenticator& run, Authenticator& manage,
-         GuessThrottle& throttle, Timers& timers, AuditLog& audit, Poco::Logger& logger);
+         GuessThrottle& throttle, Timers& timers, AuditLog& audit);
 
     std::shared_ptr<AuthRequest> question(const HttpRequest& request, const std::string& action,
                                           const std::string& resource) const;
@@ -57,7 +55,6 @@ private:
     GuessThrottle& _throttle;
     Timers& _timers;
     AuditLog& _audit;
-    Poco::Logger& _logger;
 };
 
 /// The error reply for a refusal: the one shape, with WWW-Authenticate or Retry-After where they belong.

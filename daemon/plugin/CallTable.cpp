@@ -1,5 +1,7 @@
 #include "plugin/CallTable.h"
 
+#include <algorithm>
+
 namespace usher {
 
 CallSlot* CallTable::open(std::shared_ptr<const AuthRequest> request, Instant deadline) {
@@ -48,10 +50,16 @@ CallRemains CallTable::release(CallSlot& slot) {
     return remains;
 }
 
-void CallTable::findOverdue(Instant now, std::vector<CallSlot*>& overdue) {
-    if (_open == 0) return;
-    for (std::size_t i = 0; i < _deadlines.size(); ++i)
-        if (_deadlines[i] <= now) overdue.push_back(&_slots[i]);
+Instant CallTable::findOverdue(Instant now, std::vector<CallSlot*>& overdue) {
+    Instant next = Instant::max();
+    if (_open == 0) return next;
+    for (std::size_t i = 0; i < _deadlines.size(); ++i) {
+        if (_deadlines[i] <= now)
+            overdue.push_back(&_slots[i]);
+        else
+            next = std::min(next, _deadlines[i]);
+    }
+    return next;
 }
 
 bool CallTable::anyInlineSince(Instant time) const {

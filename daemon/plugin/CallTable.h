@@ -67,8 +67,9 @@ public:
     CallRemains release(CallSlot& slot);
 
     std::size_t openCount() const { return _open; }
-    /// Appends the open calls whose deadline has passed.
-    void findOverdue(Instant now, std::vector<CallSlot*>& overdue);
+    /// Appends the open calls whose deadline has passed. Returns the earliest deadline of the others; max()
+    /// when there is none.
+    Instant findOverdue(Instant now, std::vector<CallSlot*>& overdue);
     /// Is one on its caller's thread since before `time`?
     bool anyInlineSince(Instant time) const;
 
@@ -79,7 +80,8 @@ private:
     std::size_t _open = 0;
     std::deque<CallSlot> _slots;
     std::vector<std::uint32_t> _generations;
-    std::vector<Instant> _deadlines; ///< apart from the slots: read through every 10 ms; max() when not open
+    std::vector<Instant>
+        _deadlines; ///< apart from the slots: read through by each sweep; max() when not open
     std::vector<std::uint32_t> _free;
 };
 

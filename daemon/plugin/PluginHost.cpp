@@ -14,8 +14,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kTick = 10ms;     // how late a deadline is noticed, while calls are open
-constexpr auto kIdleTick = 50ms; // and when the first call comes
+// Whenever the sweeper and the thread that cancels wake up, they are in the way of the calls of that moment.
+// So overdue calls are swept together, and nobody wakes up while none is due.
+constexpr auto kTick = 25ms;     // between sweeps at least: how late a deadline is noticed
+constexpr auto kIdleTick = 50ms; // at most: the same for a call that is due before those known when we slept
 
 std::string checkValue(const PluginConfigKey& key, const std::string& value) {
     switch (key.kind) {
@@ -131,10 +133,10 @@ void PluginHost::sweep() {
     while (!_stopping) {
         lock.unlock();
         const Instant now = std::chrono::steady_clock::now();
-        std::size_t open = 0;
-        for (auto& place : _places) open += place->current()->expire(now);
+        Instant next = now + kIdleTick;
+        for (auto& place : _places) next = std::min(next, place->current()->expire(now));
         lock.lock();
-        if (!_stopping) _wake.waitUntil(lock, now + (open > 0 ? kTick : kIdleTick));
+        if (!_stopping) _wake.waitUntil(lock, std::max(next, now + kTick));
     }
 }
 

@@ -213,7 +213,7 @@ void PluginInstance::forgetSettled(usher_call call) {
     if (_state == State::draining) _quieter.notifyAll();
 }
 
-std::size_t PluginInstance::expire(Instant now) {
+Instant PluginInstance::expire(Instant now) {
     struct Over {
         usher_call call;
         bool entered;
@@ -225,11 +225,11 @@ std::size_t PluginInstance::expire(Instant now) {
     std::vector<Over> over;
     std::vector<usher_timer_id> timers;
     bool opened = false, hangs = false;
-    std::size_t open;
+    Instant next;
     {
         Lock lock(_mutex);
         std::vector<CallSlot*> overdue;
-        _calls.findOverdue(now, overdue);
+        next = _calls.findOverdue(now, overdue);
         for (CallSlot* slot : overdue) {
             Over& item = over.emplace_back();
             item.call = slot->handle;
@@ -248,7 +248,6 @@ std::size_t PluginInstance::expire(Instant now) {
             item.remains = _calls.release(*slot);
         }
         if (_inlineNow > 0 && !_plugin->isolated()) hangs = _calls.anyInlineSince(now - kStuckInline);
-        open = _calls.openCount();
         if (_state == State::draining) _quieter.notifyAll();
         if (_state == State::running) timers = _timers.due(now);
     }
@@ -264,7 +263,7 @@ std::size_t PluginInstance::expire(Instant now) {
             item.done(unavailable("plugin " + _settings.name + " missed its deadline"));
         if (item.entered && _plugin->ops.cancel) _noticeLane.push({Work::Kind::cancel, item.call});
     }
-    return open;
+    return next;
 }
 
 void PluginInstance::serveTimer(std::uint64_t id) {

@@ -64,9 +64,9 @@ public:
     /// deadline (503). [any-thread]
     void handle(std::unique_ptr<RouteQuestion> question, std::shared_ptr<const AuthRequest> request);
 
-    /// Answers what is overdue, demotes a NONBLOCKING plugin that hangs. Returns the number of open calls.
-    /// [sweeper]
-    std::size_t expire(Instant now);
+    /// Answers what is overdue, demotes a NONBLOCKING plugin that hangs. Returns when the next open call is
+    /// due; Instant::max() when there is none. [sweeper]
+    Instant expire(Instant now);
     /// What came of an ALLOW. [any-thread]
     void settle(usher_call call, std::int32_t outcome, std::string runId);
 

@@ -116,20 +116,19 @@ inline constexpr char kFinishTests[] =
     "$6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::boolean[], $11::text[], $12::json[]) "
     "u(run, position, status, code, signal, started, completed, duration, bytes, truncated, details, cases) "
     "WHERE t.run_id = u.run AND t.position = u.position";
+// $2: of these, the runs whose start is told only now.
 inline constexpr char kFinishEvents[] =
-    "INSERT INTO run_events (run_id, at, type, node_id, attempt, detail) SELECT id, "
-    "completed_at, status, node_id, attempt, error_details FROM runs "
-    "WHERE id = ANY ($1::uuid[])";
-// After the commit, in id order: within the transaction it could wait for a deleteJob() that waits for our
-// runs.
+    "INSERT INTO run_events (run_id, at, type, node_id, attempt, detail) SELECT r.id, e.at, e.type, "
+    "r.node_id, "
+    "r.attempt, e.detail FROM runs r CROSS JOIN LATERAL (SELECT 1 AS n, r.started_at AS at, 'started' AS "
+    "type, "
+    "r.sandbox AS detail WHERE r.id = ANY ($2::uuid[]) UNION ALL SELECT 2, r.completed_at, r.status, "
+    "r.error_details) e WHERE r.id = ANY ($1::uuid[]) ORDER BY e.n";
+// In id order, as deleteJob() and the revision triggers lock jobs.
 inline constexpr char kLastRuns[] =
-    "UPDATE jobs j SET last_run_at = greatest(coalesce(j.last_run_at, 0), u.at) "
-    "FROM (SELECT l.id, max(coalesce("
-    "r.started_at, r.completed_at)) AS at FROM (SELECT id FROM jobs WHERE id IN "
-    "(SELECT job_id FROM runs WHERE id = ANY "
-    "($1::uuid[])) ORDER BY id FOR NO KEY UPDATE) l JOIN runs r ON r.job_id = l.id "
-    "AND r.id = ANY ($1::uuid[]) "
-    "GROUP BY l.id) u WHERE j.id = u.id";
+    "UPDATE jobs j SET last_run_at = greatest(coalesce(j.last_run_at, 0), u.at) FROM (SELECT l.id, v.at FROM "
+    "(SELECT id FROM jobs WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE) l "
+    "JOIN unnest($1::uuid[], $2::bigint[]) v(id, at) ON v.id = l.id) u WHERE j.id = u.id";
 inline constexpr char kState[] =
     "SELECT r.status, r.node_id, r.attempt, r.cancel_requested_at, j.on_lost, r.lease_epoch FROM runs r "
     "JOIN jobs j ON j.id = r.job_id WHERE r.id = $1::uuid FOR NO KEY UPDATE OF r";

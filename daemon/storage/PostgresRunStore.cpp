@@ -205,13 +205,14 @@ std::vector<bool> PostgresRunStore::finish(std::span<const RunOutcome> outcomes)
     const Instant deadline = storageDeadline();
     _sessions.with(deadline, [&](PgConnection& connection) {
         const std::vector<PgResult> results = connection.run(first, deadline);
-        PgArray won, runs, positions, states, testCodes, testSignals, begins, ends, lengths, bytes, cut, why,
-            cases;
+        PgArray won, untold, runs, positions, states, testCodes, testSignals, begins, ends, lengths, bytes,
+            cut, why, cases;
         for (int row = 0; row < results[2].size(); ++row) {
             const std::size_t at = places.at(
                 nameOf(results[2].view(row, 0), results[2].integer(row, 1), results[2].integer(row, 2)));
             ours[at] = true;
             won.add(outcomes[at].runId);
+            if (outcomes[at].startUntold) untold.add(outcomes[at].runId);
             for (const RunTest& test : outcomes[at].tests) {
                 runs.add(outcomes[at].runId);
                 positions.add(std::int64_t{test.position});
@@ -227,21 +228,28 @@ std::vector<bool> PostgresRunStore::finish(std::span<const RunOutcome> outcomes)
                 cases.addQuoted(test.casesJson);
             }
         }
-        const SqlValue wonIds = won.take();
         const PgCommand second[] = {{kFinishTests,
                                      {runs.take(), positions.take(), states.take(), testCodes.take(),
                                       testSignals.take(), begins.take(), ends.take(), lengths.take(),
                                       bytes.take(), cut.take(), why.take(), cases.take()}},
-                                    {kFinishEvents, {wonIds}},
+                                    {kFinishEvents, {won.take(), untold.take()}},
                                     {kCommit}};
         connection.run(second, deadline);
-        try {
-            connection.run(PgCommand{kLastRuns, {wonIds}}, deadline);
-        } catch (const std::exception&) {
-            // The runs have ended, and that is committed; when a job ran last is a nicety.
-        }
     });
     return ours;
+}
+
+void PostgresRunStore::noteLastRuns(const std::map<std::string, Micros>& lastRuns) {
+    PgArray jobs, times;
+    for (const auto& [job, at] : lastRuns) {
+        jobs.add(job);
+        times.add(at);
+    }
+    const Instant deadline = storageDeadline();
+    _sessions.with(deadline, [&](PgConnection& connection) {
+        const PgCommand commands[] = {{kNoFsync}, {kLastRuns, {jobs.take(), times.take()}}};
+        connection.run(commands, deadline);
+    });
 }
 
 bool PostgresRunStore::retry(const RunOutcome& outcome, std::chrono::milliseconds delay) {

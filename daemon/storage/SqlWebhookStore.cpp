@@ -4,6 +4,7 @@
 #include "base/Uuid.h"
 
 #include <algorithm>
+#include <map>
 
 namespace usher {
 
@@ -135,7 +136,8 @@ std::vector<Delivery> SqlWebhookStore::takeDue(std::chrono::seconds lease, int a
     }
     const std::string due = "SELECT b.id FROM webhook_outbox b WHERE b.next_at <= " + clock() +
                             (others.empty() ? "" : " AND b.webhook_id NOT IN (" + others + ")") +
-                            " ORDER BY b.next_at LIMIT " + std::to_string(atMost);
+                            " ORDER BY b.next_at" + (postgres() ? "" : ", b.rowid") + " LIMIT " +
+                            std::to_string(atMost);
     // An idle node does not write: it looks first.
     bool any = false;
     _source.read([&](Poco::Data::Session& session) {
@@ -147,10 +149,12 @@ std::vector<Delivery> SqlWebhookStore::takeDue(std::chrono::seconds lease, int a
         (postgres() ? " WHERE id = ANY (ARRAY(" + due + " FOR UPDATE SKIP LOCKED))"
                     : " WHERE id IN (" + due + ")") +
         " RETURNING CAST(id AS varchar(36)), CAST(webhook_id AS varchar(36)), status, CAST(facts AS text), "
-        "CAST(created_at AS text), CAST(attempts AS text)";
+        "CAST(created_at AS text), CAST(attempts AS text), " +
+        (postgres() ? "'0'" : "CAST(rowid AS text)"); // its clock has milliseconds, and many messages in one
     _source.write([&](Poco::Data::Session& session) {
         taken.clear();
-        const SqlRows rows = sqlSelect(session, take, 6, values);
+        const SqlRows rows = sqlSelect(session, take, 7, values);
+        std::map<std::string, std::int64_t> places;
         for (std::size_t i = 0; i < rows.size(); ++i) {
             Delivery d;
             d.id = rows.text(i, 0);
@@ -159,10 +163,12 @@ std::vector<Delivery> SqlWebhookStore::takeDue(std::chrono::seconds lease, int a
             d.factsJson = rows.text(i, 3);
             d.createdAt = rows.integer(i, 4);
             d.attempt = static_cast<int>(rows.integer(i, 5));
+            places[d.id] = rows.integer(i, 6);
             taken.push_back(std::move(d));
         }
-        std::sort(taken.begin(), taken.end(), [](const Delivery& a, const Delivery& b) {
-            return std::tie(a.webhookId, a.createdAt, a.id) < std::tie(b.webhookId, b.createdAt, b.id);
+        std::sort(taken.begin(), taken.end(), [&](const Delivery& a, const Delivery& b) {
+            return std::tie(a.webhookId, a.createdAt, places[a.id], a.id) <
+                   std::tie(b.webhookId, b.createdAt, places[b.id], b.id);
         });
         for (std::size_t i = 0; i < taken.size(); ++i) {
             Delivery& d = taken[i];

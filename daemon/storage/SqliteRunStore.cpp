@@ -82,8 +82,7 @@ constexpr char kFinish[] =
     "= ?, "
     "duration_ms = ?, exit_code = ?, signal = ?, error_details = ?, lease_expires_at = NULL WHERE id = ? AND "
     "status = 'running' AND attempt = ? AND lease_epoch = ?";
-constexpr char kLastRun[] = "UPDATE jobs SET last_run_at = max(coalesce(last_run_at, 0), ?) WHERE id = "
-                            "(SELECT job_id FROM runs WHERE id = ?)";
+constexpr char kLastRun[] = "UPDATE jobs SET last_run_at = max(coalesce(last_run_at, 0), ?) WHERE id = ?";
 constexpr char kState[] =
     "SELECT r.status, r.node_id, r.attempt, r.cancel_requested_at, j.on_lost, r.lease_epoch "
     "FROM runs r JOIN jobs j ON j.id = r.job_id WHERE r.id = ?";
@@ -252,12 +251,19 @@ std::vector<bool> SqliteRunStore::finish(std::span<const RunOutcome> outcomes) {
                       o.signal, o.errorDetails, o.runId, o.attempt, o.leaseEpoch)
                 .run();
             for (const RunTest& test : o.tests) writeTest(connection, o.runId, test);
-            connection.statement(kLastRun).with(o.startedAt ? o.startedAt : o.completedAt, o.runId).run();
+            if (o.startUntold)
+                addEvent(connection, o.runId, o.startedAt, "started", *node, o.attempt, o.sandbox);
             addEvent(connection, o.runId, o.completedAt, toText(o.status), *node, o.attempt, o.errorDetails);
             ours[i] = true;
         }
     });
     return ours;
+}
+
+void SqliteRunStore::noteLastRuns(const std::map<std::string, Micros>& lastRuns) {
+    _source.writeLazily(storageDeadline(), [&](SqliteConnection& connection) {
+        for (const auto& [job, at] : lastRuns) connection.statement(kLastRun).with(at, job).run();
+    });
 }
 
 bool SqliteRunStore::retry(const RunOutcome& outcome, std::chrono::milliseconds delay) {

@@ -1,9 +1,10 @@
-// How long a claim takes with 100 runs queued, and with 100,000: the queue's length must not matter.
+// How long a claim takes with 100 runs queued, and with 100,000: the queue's length must not matter. Part of
+// run-scale.
 //
-//     build/release/bin/bench_claim_queue sqlite:///tmp/claim.db
-//     tests/support/with-postgres build/release/bin/bench_claim_queue          # USHER_TEST_PG_URL
+//     build/release/bin/bench_claim_queue sqlite:///tmp/short.db sqlite:///tmp/long.db
 //
-// The database must be empty. Ten jobs; each claim takes one run, which is finished before the next claim.
+// Both databases must be empty. Ten jobs; a claim takes one run, which is finished before the next claim; the
+// two take turns, so that both meet the same machine.
 #include "base/Uuid.h"
 #include "storage/Database.h"
 
@@ -11,6 +12,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <vector>
 
 using namespace usher;
 
@@ -57,55 +59,46 @@ struct Bench {
         }
     }
 
-    /// Microseconds, sorted. Each run that is claimed is replaced by a new one, so that the queue stays as it
-    /// is.
-    std::vector<double> claims() {
-        std::vector<double> times;
-        for (int i = 0; i < kClaims; ++i) {
-            ClaimRequest request;
-            request.nodeId = "bench";
-            request.now = SystemClock().now();
-            request.maxRuns = 1;
-            const auto begin = std::chrono::steady_clock::now();
-            const auto claimed = database->runs().claim(request);
-            const auto end = std::chrono::steady_clock::now();
-            if (claimed.size() != 1) std::fprintf(stderr, "nothing to claim\n"), std::exit(1);
-            times.push_back(std::chrono::duration<double, std::micro>(end - begin).count());
-            RunOutcome outcome;
-            outcome.runId = claimed[0].runId;
-            outcome.attempt = claimed[0].attempt;
-            outcome.leaseEpoch = claimed[0].leaseEpoch;
-            outcome.status = RunStatus::passed;
-            outcome.startedAt = outcome.completedAt = request.now;
-            database->runs().finish({&outcome, 1});
-            queue(1);
-        }
-        std::sort(times.begin(), times.end());
-        return times;
+    /// Microseconds. The run that is claimed is replaced by a new one, so that the queue stays as it is.
+    double claim() {
+        ClaimRequest request;
+        request.nodeId = "bench";
+        request.now = SystemClock().now();
+        request.maxRuns = 1;
+        const auto begin = std::chrono::steady_clock::now();
+        const auto claimed = database->runs().claim(request);
+        const auto end = std::chrono::steady_clock::now();
+        if (claimed.size() != 1) std::fprintf(stderr, "nothing to claim\n"), std::exit(1);
+        RunOutcome outcome;
+        outcome.runId = claimed[0].runId;
+        outcome.attempt = claimed[0].attempt;
+        outcome.leaseEpoch = claimed[0].leaseEpoch;
+        outcome.status = RunStatus::passed;
+        outcome.startedAt = outcome.completedAt = request.now;
+        database->runs().finish({&outcome, 1});
+        queue(1);
+        return std::chrono::duration<double, std::micro>(end - begin).count();
     }
 };
 
 } // namespace
 
 int main(int argc, char** argv) {
-    const char* fromTests = std::getenv("USHER_TEST_PG_URL");
-    if (argc < 2 && !fromTests) return std::fprintf(stderr, "usage: bench_claim_queue URL\n"), 2;
-    Bench bench(argc > 1 ? argv[1] : fromTests);
-    double before = 0, middle = 0;
-    int queued = 0;
-    for (int wanted : {100, 100'000}) {
-        bench.queue(wanted - queued);
-        queued = wanted;
-        const auto times = bench.claims();
-        const double p50 = times[times.size() / 2], p90 = times[times.size() * 9 / 10];
-        const double p99 = times[times.size() * 99 / 100];
-        std::printf("queued=%d claims=%zu p50=%.0fus p90=%.0fus p99=%.0fus", queued, times.size(), p50, p90,
-                    p99);
-        if (before > 0)
-            std::printf(" p50 is %.2f and p99 %.2f times that of 100", p50 / middle, p99 / before);
-        std::printf("\n");
-        middle = p50;
-        before = p99;
+    if (argc != 3) return std::fprintf(stderr, "usage: bench_claim_queue URL URL\n"), 2;
+    struct Side {
+        int queued;
+        Bench bench;
+        std::vector<double> times;
+    } sides[] = {{100, Bench(argv[1]), {}}, {100'000, Bench(argv[2]), {}}};
+    for (Side& side : sides) side.bench.queue(side.queued);
+    for (int i = 0; i < kClaims; ++i)
+        for (Side& side : sides) side.times.push_back(side.bench.claim());
+    for (Side& side : sides) {
+        std::sort(side.times.begin(), side.times.end());
+        std::printf("%d queued: p50 %.1f ms, p99 %.1f ms; ", side.queued, side.times[kClaims / 2] / 1000,
+                    side.times[kClaims * 99 / 100] / 1000);
     }
+    std::printf("p50 %.2f and p99 %.2f times\n", sides[1].times[kClaims / 2] / sides[0].times[kClaims / 2],
+                sides[1].times[kClaims * 99 / 100] / sides[0].times[kClaims * 99 / 100]);
     return 0;
 }

@@ -157,6 +157,17 @@ def bench(*arguments):
     return json.loads(done.stdout)
 
 
+def fresh_url(database, purpose):
+    """An empty database of the cluster in USHER_TEST_PG_URL; none for "sqlite": it lies in the state folder."""
+    if database == "sqlite":
+        return None
+    url = os.environ["USHER_TEST_PG_URL"]
+    name = f"bench_{purpose}_{os.getpid()}"
+    subprocess.run(["psql", "-q", url, "-c", f"CREATE DATABASE {name}"], check=True, timeout=30)
+    base, _, rest = url.rpartition("/")
+    return f"{base}/{name}" + ("?" + rest.split("?", 1)[1] if "?" in rest else "")
+
+
 class Reconciler:
     """Holds the answers 202 to the rows of the database."""
 

@@ -13,6 +13,7 @@ namespace usher {
 class StoreContractRuns : public StoreFixture {
     CPPUNIT_TEST_SUITE(StoreContractRuns);
     CPPUNIT_TEST(aRunGoesItsWay);
+    CPPUNIT_TEST(aStartMayBeToldWithTheEnd);
     CPPUNIT_TEST(aLateWriterChangesNothing);
     CPPUNIT_TEST(aRetryWaitsBehindTheOthers);
     CPPUNIT_TEST(aRetryIsGuarded);
@@ -63,9 +64,37 @@ class StoreContractRuns : public StoreFixture {
         for (const RunEvent& event : found->timeline) timeline += event.type + " ";
         CPPUNIT_ASSERT_EQUAL(std::string("queued claimed started failed "), timeline);
         CPPUNIT_ASSERT_EQUAL(std::string("node-a"), found->timeline[3].nodeId);
-        CPPUNIT_ASSERT(jobs().findJob(job.id)->lastRunAt.has_value());
+        runs().noteLastRuns({{job.id, 1700}, {createUuid(), 1}});
+        runs().noteLastRuns({{job.id, 1600}});
+        CPPUNIT_ASSERT_EQUAL(Micros{1700}, jobs().findJob(job.id)->lastRunAt.value_or(0));
         CPPUNIT_ASSERT_EQUAL(job.revision, jobs().findJob(job.id)->revision);
         CPPUNIT_ASSERT(!runs().findRun(createUuid()));
+    }
+
+    void aStartMayBeToldWithTheEnd() {
+        std::vector<RunOutcome> outcomes;
+        for (int i = 0; i < 3; ++i) {
+            queue(newJobWithTests(1));
+            outcomes.push_back(outcomeOf(claim().at(0)));
+            outcomes.back().startedAt = 1000 + i;
+            outcomes.back().sandbox = "basic (uid)";
+            outcomes.back().startUntold = i != 1;
+        }
+        outcomes[2].attempt += 1; // not ours: nothing of it is told
+        CPPUNIT_ASSERT(runs().finish(outcomes) == std::vector<bool>({true, true, false}));
+        const char* const expected[] = {"queued claimed started passed ", "queued claimed passed ",
+                                        "queued claimed "};
+        for (std::size_t i = 0; i < outcomes.size(); ++i) {
+            std::string timeline;
+            const auto found = runs().findRun(outcomes[i].runId);
+            for (const RunEvent& event : found->timeline) {
+                timeline += event.type + " ";
+                if (event.type != "started") continue;
+                CPPUNIT_ASSERT_EQUAL(outcomes[i].startedAt, event.at);
+                CPPUNIT_ASSERT_EQUAL(outcomes[i].sandbox, event.detail);
+            }
+            CPPUNIT_ASSERT_EQUAL(std::string(expected[i]), timeline);
+        }
     }
 
     void aRetryWaitsBehindTheOthers() {

@@ -37,6 +37,14 @@ def expect(condition, seen):
         raise Fail(seen)
 
 
+def until(what, condition, seconds=8):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise Fail(f"not within {seconds} s: {what}")
+        time.sleep(0.1)
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -337,16 +345,18 @@ class Daemon:
             self.admin_token = ""
             setup = (self.folder / "state" / "setup-token").read_text().strip()
             # A machine that is busy with other things may be too slow for a password's hash: 503, try again.
-            for _ in range(5):
+            for _ in range(20):
                 made = self.call("POST", "/api/auth/setup", {"token": setup, "email": "admin@example.test", "password": PASSWORD,
                                                              "name": "Admin"}, (200, 201, 409, 503))
                 if "requestId" not in made or made["code"] == "SETUP_DONE":
                     break
-            for _ in range(5):
+                time.sleep(0.5)
+            for _ in range(20):
                 signed_in = self.call("POST", "/api/auth/sign-in/email", {
                     "email": "admin@example.test", "password": PASSWORD, "bearer": True}, (200, 503))
                 if "token" in signed_in:
                     break
+                time.sleep(0.5)
             self.admin_token = signed_in["token"]
         headers = {"Authorization": "Bearer " + self.admin_token} if self.admin_token else {}
         data = None

@@ -10,31 +10,40 @@ from misbehaving import Misbehaving
 KINDS = ("garbage", "null", "long", "throw", "abort", "segfault", "exit", "loop", "leak", "double-free", "stack", "close")
 TAME = ("garbage", "null", "long", "throw", "leak")  # what a plugin in the daemon's own process may do at all
 BACK_MS = 200
-PAUSE = 3.6  # three losses in 10 s are made good at once; more are slowed down on purpose
+PAUSE = 3.6  # three losses in 10 s are made good at once; more are slowed down on purpose,
+CALM = 10.5  # until a helper has lived for 10 s: a round that is late for another reason must not make the next ones late
+
+
+def allows(answer):
+    """Did the plugin? That the database of a busy machine then does not answer is another row's matter."""
+    return answer.status == 202 or answer.code() == "STORAGE_UNAVAILABLE"
+
+
+def awaited(world, client, kind, seconds):
+    """Asks until it is let in; how long that took."""
+    begin = time.monotonic()
+    while not allows(answer := world.trigger(client, kind, "none")):
+        expect(answer.status == 503, f"{kind}: {answer}")
+        expect(time.monotonic() < begin + seconds, f"{kind}: not let in for {seconds} s: {answer}")
+        time.sleep(0.002)
+    return time.monotonic() - begin
 
 
 def one(world, kind, rounds, back, problems):
     client = Client(world.daemon.port, 20)
     try:
         for number in range(rounds):
-            expect(world.trigger(client, kind, "none").status == 202, f"{kind}: does not allow before round {number}")
+            awaited(world, client, kind, 10)
             begin = time.monotonic()
-            # A loop is noticed by its deadline, and ended after three in a row.
-            for _ in range(3 if kind in ("loop", "close", "leak") else 1):
+            # A loop is noticed by its deadline, and ended after three in a row; so much is leaked that the third is too much.
+            for _ in range(3 if kind in ("loop", "leak") else 1):
                 answer = world.trigger(client, kind, kind)
                 expect(answer.status in (401, 403, 503), f"{kind}: {answer}")
                 expect(answer.status != 503 or answer.code() == "AUTH_UNAVAILABLE", f"{kind}: {answer}")
-            done = time.monotonic()
-            while True:
-                answer = world.trigger(client, kind, "none")
-                if answer.status == 202:
-                    break
-                expect(answer.status == 503, f"{kind}: {answer}")
-                expect(time.monotonic() < done + 10, f"{kind}: not back after 10 s: {answer}")
-                time.sleep(0.002)
-            back.append((time.monotonic() - done, kind))
+            took = awaited(world, client, kind, 10)
+            back.append((took, kind))
             if number + 1 < rounds:
-                time.sleep(max(0.0, PAUSE - (time.monotonic() - begin)))
+                time.sleep(CALM if took * 1000 > BACK_MS else max(0.0, PAUSE - (time.monotonic() - begin)))
     except Fail as seen:
         problems.append(str(seen))
     finally:
@@ -49,7 +58,7 @@ def fault(args, database):
             for _ in range(min(rounds, 3) if kind == "leak" else rounds):
                 answer = world.trigger(client, "inproc", kind)
                 expect(answer.status in (401, 403, 503), f"inproc {kind}: {answer}")
-        expect(world.trigger(client, "inproc", "none").status == 202, "inproc: does not allow afterwards")
+        awaited(world, client, "inproc", 10)
         world.alive()
     back, problems = [], []
 
@@ -80,4 +89,4 @@ def fault(args, database):
             f"max {back[-1][0] * 1000:.0f} ms ({back[-1][1]})")
 
 
-main(7, fault, databases=("sqlite",))
+main(7, fault)

@@ -9,7 +9,7 @@ mkdir -p sub && echo kept > sub/good.txt
 ln -s /etc/passwd link
 ln -s good.txt inner-link
 ln -s /etc folder-link
-ln -s ../../../../run.json climbing-link
+ln -s ../../../../attempt-1/journal climbing-link
 ln good.txt hard-link
 mkfifo fifo
 ln -s /dev/zero device-link

@@ -58,10 +58,11 @@ def token(key, claims, header=None, sign=None):
 
 
 class Issuer:
-    """Serves `keys` as long as it is up. `mode`: good, down (500), slow, drip, garbage, huge, redirect."""
+    """Serves `keys` as long as it is up; over TLS when given a context. `mode`: good, down (500), slow, drip, garbage, huge,
+    redirect, impostor (its discovery document is another's)."""
 
-    def __init__(self, port=0):
-        self.keys, self.mode, self.fetches, self.port = [], "good", 0, port
+    def __init__(self, port=0, tls=None):
+        self.keys, self.mode, self.fetches, self.port, self.tls = [], "good", 0, port, tls
         self.server = None
         self.up()
 
@@ -80,6 +81,9 @@ class Issuer:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         self.server.daemon_threads = True
+        if self.tls:  # the handshake is the connection's own thread's business
+            self.server.socket = self.tls.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+            self.server.handle_error = lambda *_: None
         self.port = self.server.server_port
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -89,11 +93,12 @@ class Issuer:
 
     @property
     def id(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     def serve(self, request):
         if request.path == "/.well-known/openid-configuration":
-            return self.send(request, {"issuer": self.id, "jwks_uri": self.id + "/keys"})
+            name = "https://example.test" if self.mode == "impostor" else self.id
+            return self.send(request, {"issuer": name, "jwks_uri": self.id + "/keys"})
         self.fetches += 1
         if self.mode == "down":
             return self.send(request, {}, 500)

@@ -13,16 +13,8 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "faults")]
-from daemon import Client, Daemon, Fail, expect, main  # noqa: E402
+from daemon import Client, Daemon, expect, main, until  # noqa: E402
 from issuer import Issuer, Key, b64, hs256, token  # noqa: E402
-
-
-def until(what, condition, seconds=8):
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise Fail(f"not within {seconds} s: {what}")
-        time.sleep(0.1)
 
 
 class Pipeline:

@@ -13,9 +13,9 @@ Control::Control(UniqueFd first) {
     if (first) _connections.push_back(std::move(first));
 }
 
-bool Control::listen() {
-    _listener = listenPackets("control.sock", 0600);
-    return static_cast<bool>(_listener);
+bool Control::reachable() {
+    if (_connections.empty() && !_listener) _listener = listenPackets("control.sock", 0600);
+    return !_connections.empty() || _listener;
 }
 
 void Control::accept() {

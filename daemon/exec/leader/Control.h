@@ -9,14 +9,16 @@
 namespace usher {
 
 /// The leader's side of its control connections: the one it was born with, and any that a restarted daemon
-/// makes to `control.sock` in the attempt's folder. Only our own user and root are listened to. Belongs to
-/// the leader's loop.
+/// makes to `control.sock` in the attempt's folder, which is there from when the first is gone: most runs end
+/// under the daemon that began them. Only our own user and root are listened to. Belongs to the leader's
+/// loop.
 class Control {
 public:
     /// `first` may be empty.
     explicit Control(UniqueFd first);
-    /// Binds control.sock in the current folder. False with errno.
-    bool listen();
+    /// When nobody is connected: makes sure that control.sock is there, in the current folder. False with
+    /// errno.
+    bool reachable();
     void accept();
     /// Everybody hears it; who does not read misses it and looks at the files.
     void tell(const Json& message);

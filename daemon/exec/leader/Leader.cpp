@@ -3,8 +3,8 @@
 #include "exec/Files.h"
 #include "exec/ProcessTable.h"
 #include "exec/Remains.h"
+#include "exec/RunHandover.h"
 #include "exec/RunSpec.h"
-#include "exec/SecretHandover.h"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -25,7 +25,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto kSecretsAtMost = 10s;
+constexpr auto kHandoverAtMost = 10s;
 
 Micros wallClock() {
     return SystemClock{}.now();
@@ -41,13 +41,11 @@ Leader::Leader(LeaderOrder order, UniqueFd runFolder, UniqueFd control)
       _control(std::move(control)), _facts{_order, _run, -1, nullptr, nullptr, {}, {}, {}, {}, {}} {}
 
 bool Leader::begin() {
-    auto spec = readBeneath(_runFolder.get(), "run.json", 256u << 20);
-    if (!spec) throw std::runtime_error(std::string("cannot read run.json: ") + std::strerror(errno));
-    _run = runFromJson(*spec);
+    // Before the attempt is begun: a leader that got nothing may be followed by one that does.
+    const std::vector<int> connections = _control.connections();
+    _run = receiveRun(connections.empty() ? -1 : connections[0], kHandoverAtMost);
     if (_run.runId != _order.runId || _run.attempt != _order.attempt)
-        throw std::runtime_error("run.json is of another run or attempt");
-
-    takeSecrets();
+        throw std::runtime_error("what was handed over is another run or attempt");
 
     // Who makes this folder owns the attempt: of two leaders, one goes on.
     const std::string name = attemptFolder(_order.attempt);
@@ -59,7 +57,7 @@ bool Leader::begin() {
         return false;
     }
     _attempt = openBeneath(_runFolder.get(), name, O_RDONLY | O_DIRECTORY);
-    if (!_attempt || ::fchmod(_attempt.get(), 0711) != 0)
+    if (!_attempt || ::fchmod(_attempt.get(), 0711) != 0 || ::fchdir(_attempt.get()) != 0)
         throw std::runtime_error("cannot prepare " + name + ": " + std::strerror(errno));
     _control.tell({{"e", "hello"}});
     _control.setGreeting({{"e", "hello"}});
@@ -103,27 +101,14 @@ void Leader::chooseUsers() {
     _freeUsers.assign(_users.begin(), _users.end());
 }
 
-/// Before the attempt is begun: a leader that got none may be followed by one that does.
-void Leader::takeSecrets() {
-    if (_run.hasSecrets) {
-        const std::vector<int> connections = _control.connections();
-        auto secrets = connections.empty() ? std::nullopt : receiveSecrets(connections[0], kSecretsAtMost);
-        if (!secrets) throw std::runtime_error("the job's secrets did not come");
-        _run.secrets = std::move(*secrets);
-    }
-}
-
 /// After the first test was started, because a new file may cost half a millisecond. Who looks for a leader
 /// in the meantime finds the attempt's folder and looks again.
 void Leader::publish() {
     if (_journal) return;
-    if (::fchdir(_attempt.get()) != 0 || !_control.listen())
-        throw std::runtime_error(std::string("cannot make control.sock: ") + std::strerror(errno));
     _journal = std::make_unique<JournalWriter>(_attempt.get());
     auto self = findProcess(::getpid());
-    LeaderIdentity identity{bootId(), ::getpid(), self ? self->startTicks : 0};
-    if (!_journal->good() ||
-        !replaceFile(_attempt.get(), "identity.json", toIdentityJson(identity), 0600, false))
+    const LeaderIdentity identity{bootId(), ::getpid(), self ? self->startTicks : 0};
+    if (!_journal->good() || !_journal->add(toJson(identity)))
         throw std::runtime_error(std::string("cannot write the journal: ") + std::strerror(errno));
 }
 

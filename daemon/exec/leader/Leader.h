@@ -39,7 +39,6 @@ private:
     bool begin();
     bool prepareBox();
     void chooseUsers();
-    void takeSecrets();
     void publish();
 
     /// True when something changed, so that another step may be possible at once.

@@ -44,6 +44,8 @@ void Leader::wait() {
         if (fd >= 0) ::epoll_ctl(_epoll.get(), EPOLL_CTL_ADD, fd, &event);
     };
     watch(_signals.get());
+    // Perhaps nobody follows us any more. A full disk may have room for the socket in a moment.
+    const int patience = _control.reachable() ? untilNextLook() : std::min(untilNextLook(), 1000);
     watch(_control.listener());
     for (int connection : _control.connections()) watch(connection);
     for (const auto& test : _running)
@@ -54,7 +56,7 @@ void Leader::wait() {
     watch(_leaseTimer.get());
 
     std::array<epoll_event, 64> events;
-    int count = ::epoll_wait(_epoll.get(), events.data(), static_cast<int>(events.size()), untilNextLook());
+    int count = ::epoll_wait(_epoll.get(), events.data(), static_cast<int>(events.size()), patience);
     for (int i = 0; i < count; ++i) {
         int fd = events[static_cast<std::size_t>(i)].data.fd;
         const auto connections = _control.connections();

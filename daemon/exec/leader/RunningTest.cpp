@@ -59,11 +59,8 @@ bool RunningTest::start() {
         _phase = Phase::ended;
         return false;
     }
-    const std::string name = "test-" + positionText() + ".log";
-    UniqueFd file = openBeneath(_attempt.folder, name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND, 0600);
-    if (!file)
-        _result.errorDetails = "cannot make " + name + ": " + std::strerror(errno); // its output is lost
-    _log = std::make_unique<OutputLog>(std::move(file), _attempt.order.config.outputCapBytes);
+    _log = std::make_unique<OutputLog>(_attempt.folder, "test-" + positionText() + ".log",
+                                       _attempt.order.config.outputCapBytes);
     const Interpreter* interpreter = findInterpreter(_attempt.order.config, _test.type);
     if (interpreter && interpreter->tap) _tap = std::make_unique<TapReport>();
     // Short tests are over before the first look.
@@ -256,6 +253,7 @@ void RunningTest::end(Stop stop) {
         _result.errorDetails = "the run took longer than " + std::to_string(_attempt.run.timeoutSeconds) +
                                " s" + (_result.errorDetails.empty() ? "" : "; " + _result.errorDetails);
     _log->sync();
+    if (_result.errorDetails.empty()) _result.errorDetails = _log->problem();
     _log.reset();
     _process = {};
     setPhase(Phase::ended);

@@ -195,7 +195,10 @@ StartedTest startTest(const TestPlan& plan) {
                     verdictEnd.get(), arguments.data(), environment.data()};
 
     const pid_t leader = ::getpid();
-    pid_t child = forkInto(plan.cgroup, cannotEnter, &ends);
+    // Without a copy of our memory where the child only makes system calls until it executes (beTest): the
+    // copy is a quarter of what starting a short test costs.
+    const bool straight = !plan.kept && !plan.cgroup;
+    const pid_t child = straight ? ::vfork() /* NOLINT(*vfork) */ : forkInto(plan.cgroup, cannotEnter, &ends);
     if (child < 0) {
         started.problem = std::string("cannot fork: ") + std::strerror(errno);
         return started;

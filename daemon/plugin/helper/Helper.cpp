@@ -4,6 +4,7 @@
 #include "plugin/PluginInstance.h"
 #include "plugin/isolated/Greeting.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -132,16 +133,22 @@ void Helper::stop() {
     ::_exit(0);
 }
 
+void Helper::answer(std::string frame) {
+    // Our reader sleeps on the closed socket and keeps it open for the daemon, which would wait for three
+    // calls.
+    if (!_channel.sendWaiting(std::move(frame)) && ::fcntl(_channel.descriptor(), F_GETFD) < 0) ::_exit(1);
+}
+
 void Helper::check(FrameReader& frame) {
     const std::uint64_t call = frame.number();
     auto request = std::make_shared<AuthRequest>(frame.request());
-    _plugin->check(std::move(request), [this, call](Answer answer) {
-        const bool allows = answer.verdict.decision == Decision::allow;
-        if (allows && !answer.settlements.empty()) {
+    _plugin->check(std::move(request), [this, call](Answer given) {
+        const bool allows = given.verdict.decision == Decision::allow;
+        if (allows && !given.settlements.empty()) {
             Lock lock(_mutex);
-            _settlements[call] = std::move(answer.settlements);
+            _settlements[call] = std::move(given.settlements);
         }
-        _channel.sendWaiting(FrameWriter(FrameType::verdict).number(call).verdict(answer.verdict).take());
+        answer(FrameWriter(FrameType::verdict).number(call).verdict(given.verdict).take());
     });
 }
 
@@ -153,8 +160,7 @@ void Helper::route(FrameReader& frame) {
     Fields params = frame.fields(), query = frame.fields();
     _routes->handle(index, std::move(request), std::move(principal), std::move(params), std::move(query),
                     [this, call](PluginResponse response) {
-                        _channel.sendWaiting(
-                            FrameWriter(FrameType::response).number(call).response(response).take());
+                        answer(FrameWriter(FrameType::response).number(call).response(response).take());
                     });
 }
 

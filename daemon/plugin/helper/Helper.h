@@ -41,6 +41,8 @@ private:
     void load();
     void start();
     [[noreturn]] void stop();
+    /// The answer to a call. Ends the process when the plugin closed the socket: nobody would hear it again.
+    void answer(std::string frame);
     void check(FrameReader& frame);
     void route(FrameReader& frame);
     void settled(FrameReader& frame);

@@ -44,6 +44,7 @@ PluginProcess::~PluginProcess() {
     }
     wake();
     if (_thread.joinable()) _thread.join();
+    _turn.reset(); // its thread may be about to tell what it got, and uses our lock for that
 }
 
 bool PluginProcess::create() {

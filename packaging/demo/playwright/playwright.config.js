@@ -20,6 +20,9 @@ module.exports = {
   fullyParallel: false,
   use: {
     headless: true,
+    // Of what failed, the run keeps how it looked and how it came to that (usherctl run artifacts).
+    screenshot: 'only-on-failure',
+    trace: 'retain-on-failure',
     launchOptions: {
       env: { ...process.env, TMPDIR: process.env.USHER_SHORT_FOLDER },
       executablePath: process.env.USHER_CHROMIUM || '/usr/bin/chromium',

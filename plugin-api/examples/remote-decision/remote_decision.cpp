@@ -4,8 +4,12 @@
 //
 //     [plugins.remote-decision]
 //     path = /usr/lib/usher/plugins/remote-decision.so
-//     url = http://127.0.0.1:9000/decide        # plain HTTP: on this machine, or through a local proxy that
-//     speaks TLS threads = 4 [auth] trigger = remote-decision
+//     url = http://127.0.0.1:9000/decide
+//     threads = 4
+//     [auth]
+//     trigger = remote-decision
+//
+// Plain HTTP: on this machine, or through a local proxy that speaks TLS.
 //
 // The service is sent  POST PATH  with the client's Authorization field and X-Usher-Action, X-Usher-Resource
 // and X-Usher-Address. 200: allowed, as the principal that X-Usher-Principal names. 401 and 403: denied.

@@ -11,6 +11,8 @@ class TriggerCommandTest : public CommandFixture {
     CPPUNIT_TEST(verdictIsTheExitCode);
     CPPUNIT_TEST(outputIsStreamedAndResumedWithoutRepetition);
     CPPUNIT_TEST(logsAreHarmlessOnATerminalOnly);
+    CPPUNIT_TEST(aRunIsShownWithItsCases);
+    CPPUNIT_TEST(artifactsAreListedAndFetched);
     CPPUNIT_TEST_SUITE_END();
 
     void acceptTriggers() {
@@ -119,6 +121,56 @@ class TriggerCommandTest : public CommandFixture {
         CPPUNIT_ASSERT_EQUAL(std::string("\\x1b[31mred\n"), person.out);
         CPPUNIT_ASSERT_EQUAL(0, command({"run", "log", run, "--test", "0", "--raw"}));
         CPPUNIT_ASSERT_EQUAL(std::string("\x1b[31mred\n"), person.out);
+    }
+    void answerARunWithCases() {
+        server.on(
+            "GET " + runPath,
+            std::string(R"({"id":")") + run +
+                R"(","jobName":"shop","status":"failed","durationMs":4000,"tests":[)"
+                R"({"position":0,"title":"shop.spec.js","type":"playwright","status":"failed","cases":[)"
+                R"({"name":"has a heading","status":"passed","durationMs":1500,"message":""},)"
+                R"({"name":"counts","status":"failed","durationMs":2400,"message":"short",)"
+                R"("details":"Expected: 2\n\nReceived: \u001b[31m1"}]}]})");
+    }
+    void aRunIsShownWithItsCases() {
+        signIn();
+        answerARunWithCases();
+        server.on("GET " + runPath + "/artifacts", R"({"artifacts":[{"path":"shot.png","bytes":12}]})");
+        CPPUNIT_ASSERT_EQUAL(0, command({"run", "show", run}));
+        CPPUNIT_ASSERT_MESSAGE(person.out,
+                               person.said("cases of test 0, shop.spec.js: 1 passed, 1 failed\n"
+                                           "  passed  has a heading  1.50 s\n  failed  counts  2.40 s\n"
+                                           "      Expected: 2\n      Received: \\x1b[31m1\n"));
+        CPPUNIT_ASSERT(person.said("shot.png"));
+        // The node that has them is away.
+        answerARunWithCases();
+        server.on(
+            "GET " + runPath + "/artifacts",
+            FakeServer::Answer{503, R"({"error":"node b does not answer","code":"NODE_UNREACHABLE"})", {}});
+        CPPUNIT_ASSERT_EQUAL(0, command({"run", "show", run}));
+        CPPUNIT_ASSERT_MESSAGE(person.out,
+                               person.said("1 passed, 1 failed") && person.said("node b does not answer"));
+        // Who waits is told what failed.
+        answerARunWithCases();
+        server.on("GET " + runPath + "/events", "id: 1\nevent: end\ndata: {\"status\":\"failed\"}\n\n");
+        CPPUNIT_ASSERT_EQUAL(1, command({"run", "wait", run}));
+        CPPUNIT_ASSERT_MESSAGE(person.out,
+                               person.said("  failed  counts  2.40 s\n") && !person.said("has a heading"));
+    }
+    void artifactsAreListedAndFetched() {
+        signIn();
+        const std::string path = "GET " + runPath + "/artifacts";
+        server.on(path, R"({"artifacts":[{"path":"a b/t.zip","bytes":4}]})");
+        server.on(path + "/a%20b/t.zip", FakeServer::Answer{200, std::string("P\0K\n", 4), {}});
+        CPPUNIT_ASSERT_EQUAL(0, command({"run", "artifacts", run}));
+        CPPUNIT_ASSERT(person.said("a b/t.zip  4"));
+        const std::string kept = person.home + "/kept.zip";
+        CPPUNIT_ASSERT_EQUAL(0, command({"run", "artifacts", run, "a b/t.zip", "--output", kept}));
+        CPPUNIT_ASSERT_EQUAL(std::uintmax_t{4}, std::filesystem::file_size(kept));
+        CPPUNIT_ASSERT_EQUAL(2, command({"run", "artifacts", run, "a b/t.zip", "--output", kept}));
+        CPPUNIT_ASSERT(person.said("is there already"));
+        person.terminal = true;
+        CPPUNIT_ASSERT_EQUAL(2, command({"run", "artifacts", run, "a b/t.zip"}));
     }
 };
 

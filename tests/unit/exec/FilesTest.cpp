@@ -31,15 +31,18 @@ class FilesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE_END();
 
     static std::string kept(const std::vector<std::string>& writes, std::int64_t cap, bool& truncated) {
-        char name[] = "/tmp/usher-log-XXXXXX";
-        UniqueFd file(::mkstemp(name));
-        OutputLog log(std::move(file), cap);
+        char folder[] = "/tmp/usher-log-XXXXXX";
+        CPPUNIT_ASSERT(::mkdtemp(folder));
+        const std::string name = std::string(folder) + "/log";
+        UniqueFd directory(::open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        OutputLog log(directory.get(), "log", cap);
         for (const std::string& text : writes) log.append(text);
         log.finish();
         truncated = log.truncated();
-        std::string text = read(name);
+        std::string text = ::access(name.c_str(), F_OK) == 0 ? read(name) : std::string();
         CPPUNIT_ASSERT_EQUAL(static_cast<std::int64_t>(text.size()), log.keptBytes());
-        ::unlink(name);
+        ::unlink(name.c_str());
+        ::rmdir(folder);
         return text;
     }
 
@@ -179,8 +182,8 @@ class FilesTest : public CppUnit::TestFixture {
         UniqueFd good(host.files->openArtifact(job.runId, 1, "good"));
         CPPUNIT_ASSERT(good);
         for (const char* path :
-             {"../result.json", "../../run.json", "/etc/passwd", "planted", "folder/passwd", "fifo", "", ".",
-              "..", "good/..", "good/", "./../../../x", "good\0x"})
+             {"../result.json", "../../attempt-1/journal", "/etc/passwd", "planted", "folder/passwd", "fifo",
+              "", ".", "..", "good/..", "good/", "./../../../x", "good\0x"})
             CPPUNIT_ASSERT_EQUAL_MESSAGE(
                 path, -1, std::string(path) == "good" ? -1 : host.files->openArtifact(job.runId, 1, path));
         CPPUNIT_ASSERT_EQUAL(-1, host.files->openArtifact(job.runId, 1, std::string("good\0x", 6)));

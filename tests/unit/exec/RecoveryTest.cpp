@@ -306,11 +306,11 @@ class RecoveryTest : public CppUnit::TestFixture {
             LeaderProcess executor(std::move(settings), listener, clock);
             ClaimedRun job =
                 host.job({"id -u; mkdir d; echo x > d/f; echo a > $USHER_ARTIFACTS/a; setsid sleep 86416 &",
-                          "sleep 86416"});
+                          "echo there; sleep 86416"});
             job.timeoutSeconds = 5;
             executor.start(job);
             listener.waitStarted(job.runId);
-            for (int i = 0; i < 500 && host.log(job.runId, 1) == "(no log)"; ++i) ::usleep(10'000);
+            eventually([&] { return host.log(job.runId, 1) == "there\n"; });
             executor.cancel(job.runId);
             RunOutcome outcome = listener.waitFinished(job.runId);
             auto artifacts = host.files->listArtifacts(job.runId, 1);

@@ -4,6 +4,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include <csignal>
+#include <filesystem>
 #include <set>
 
 using namespace usher;
@@ -26,6 +27,7 @@ class RunTestsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(outputOfBothStreamsStandsInOrderOfArrival);
     CPPUNIT_TEST(aScriptMayOpenItsStreamsAgain);
     CPPUNIT_TEST(testsOfARunShareAFolderRunsDoNot);
+    CPPUNIT_TEST(aRunThatSaysNothingLeavesTwoFiles);
     CPPUNIT_TEST(concurrentRunsHaveDifferentUsers);
     CPPUNIT_TEST(aRunWithoutTestsIsAnError);
     CPPUNIT_TEST(theListenerHearsEveryStep);
@@ -181,13 +183,30 @@ class RunTestsTest : public CppUnit::TestFixture {
         host.run(job);
         CPPUNIT_ASSERT_EQUAL(std::string("a\nb\nc\n"), host.log(job.runId));
     }
+    /// Making a file costs more than all else that is kept of a short run.
+    void aRunThatSaysNothingLeavesTwoFiles() {
+        Host host;
+        const ClaimedRun silent = host.job({"true"}), loud = host.job({"echo here"});
+        CPPUNIT_ASSERT(host.run(silent).status == RunStatus::passed);
+        CPPUNIT_ASSERT(host.run(loud).status == RunStatus::passed);
+        CPPUNIT_ASSERT_EQUAL(std::string(), host.log(silent.runId));
+        auto files = [&](const ClaimedRun& job) {
+            std::set<std::string> names;
+            for (const auto& entry : std::filesystem::directory_iterator(host.attemptPath(job)))
+                names.insert(entry.path().filename());
+            names.erase("box"); // until its leader is gone
+            return names;
+        };
+        CPPUNIT_ASSERT(files(silent) == std::set<std::string>({"journal", "result.json"}));
+        CPPUNIT_ASSERT(files(loud) == std::set<std::string>({"journal", "result.json", "test-0.log"}));
+    }
     void testsOfARunShareAFolderRunsDoNot() {
         Host host;
         ClaimedRun job = host.job({"echo kept > file", "cat file; rm test-1.sh 2>&1 | grep -c denied; ls"});
         CPPUNIT_ASSERT(host.run(job).status == RunStatus::passed);
         std::string log = host.log(job.runId, 1);
         CPPUNIT_ASSERT_EQUAL(std::string("kept\n"), log.substr(0, 5));
-        ClaimedRun spy = host.job({"cat " + host.root + "/runs/" + job.runId + "/run.json " +
+        ClaimedRun spy = host.job({"cat " + host.root + "/runs/" + job.runId + "/attempt-1/journal " +
                                    host.attemptPath(job) + "/test-0.log; ls " + host.root + "/runs"});
         if (!isRoot()) return;
         host.run(spy);
