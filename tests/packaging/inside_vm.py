@@ -1,5 +1,7 @@
 """What tests/packaging/vm does inside the virtual machine, as root, with systemd as process 1. Ends at the first thing that is
 not as it should be. The machine is emulated and slow: nothing here is a measure of speed."""
+import hashlib
+import hmac
 import http.client
 import json
 import os
@@ -134,6 +136,39 @@ def upgrade():
     ctl("job", "pause", "meanwhile")
     conf.unlink()
     run("systemctl", "restart", "usherd.service")
+
+
+def plugin_package(trigger, key):
+    step("a plugin's package comes and goes: usherd is restarted for it, and asks it")
+    socket = shown("usherd.socket", "ActiveEnterTimestampMonotonic")
+
+    def restarted_by(what, *words):
+        before = shown("usherd", "MainPID")
+        run(*APT, *words)
+        until(lambda: shown("usherd", "MainPID") not in (before, "0") and shown("usherd", "SubState") == "running", 60,
+              f"usherd is restarted by {what}")
+
+    restarted_by("the package that came", "install", "usherd-auth-webhook")
+    secret = os.urandom(32).hex()
+    path = pathlib.Path("/etc/usher/webhook-secrets")
+    path.write_text(secret + "\n")
+    path.chmod(0o640)
+    run("chgrp", "usher", str(path))
+    conf = pathlib.Path("/etc/usher/conf.d/70-vm.conf")
+    conf.write_text("[auth]\ntrigger = api-key, webhook-signature\n"
+                    "[plugins.webhook-signature]\nsecret_file = /etc/usher/webhook-secrets\n")
+    run("systemctl", "restart", "usherd.service")
+    signature = "sha256=" + hmac.new(secret.encode(), b"{}", hashlib.sha256).hexdigest()
+    status, body = request("POST", trigger, headers={"X-Hub-Signature-256": signature}, body=b"{}")
+    expect(status == 202, f"a signed body: {status} {body}")
+    status, body = request("POST", trigger, headers={"X-Hub-Signature-256": signature}, body=b"{} ")
+    expect(status == 401, f"another body: {status} {body}")
+    conf.unlink()
+    path.unlink()
+    restarted_by("the package that went", "purge", "usherd-auth-webhook")
+    status, body = request("POST", trigger, key)
+    expect(status == 202, f"without it: {status} {body}")
+    expect(shown("usherd.socket", "ActiveEnterTimestampMonotonic") == socket, "the socket was started again")
 
 
 def living_leaders():
@@ -316,7 +351,8 @@ def main():
     first = first_run()
     chosen = pathlib.Path("/inside_vm.steps").read_text().split()
     failed = []
-    for one in (socket_activation, hardening, control_groups, launcher_restart, watchdog, restart, upgrade, strict, credentials, purge):
+    for one in (socket_activation, hardening, control_groups, launcher_restart, watchdog, restart, upgrade, plugin_package, strict,
+                credentials, purge):
         if chosen and one.__name__ not in chosen:
             continue
         try:
