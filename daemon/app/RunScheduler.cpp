@@ -307,8 +307,12 @@ void RunScheduler::storeFinished(Reports& reports, std::size_t first) {
 /// At most once a second, but at once when nothing was noted for a second.
 void RunScheduler::noteLastRuns(bool now) {
     if (_lastRuns.empty() || (!now && _clock.instant() < _lastRunsNoted + kNoteEvery)) return;
-    _store.noteLastRuns(_lastRuns);
-    _lastRuns.clear();
+    try {
+        _store.noteLastRuns(_lastRuns);
+        _lastRuns.clear();
+    } catch (const StorageUnavailable&) {
+        // Somebody may hold a job's row for long; runs do not wait for that, and it is tried again.
+    }
     _lastRunsNoted = _clock.instant();
 }
 

@@ -126,13 +126,13 @@ void WebhookDeliveries::store(std::vector<DeliveryResult>& results) {
 
 void WebhookDeliveries::take() {
     std::erase_if(_resting, [&](const auto& rest) { return rest.second <= _clock.instant(); });
-    std::vector<std::string> without;
-    for (const auto& [id, _] : _resting) without.push_back(id);
+    std::vector<std::string> without; // the busy first: of those that rest, some may be left out
     {
         Lock lock(_mutex);
         if (_stopping || _busy.size() >= kWorkers) return;
-        without.insert(without.end(), _busy.begin(), _busy.end());
+        without.assign(_busy.begin(), _busy.end());
     }
+    for (const auto& [id, _] : _resting) without.push_back(id);
     if (without.size() > kMostApart) without.resize(kMostApart);
     std::vector<Delivery> due = _store.takeDue(kLease, kBatch, without);
     if (due.empty()) return;

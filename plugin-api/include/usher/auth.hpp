@@ -133,12 +133,12 @@ public:
         verdict._principalRole = std::move(role);
         return verdict;
     }
-    static Verdict deny(std::string code, std::string title, std::string message = {}) {
-        return said(USHER_DENY, std::move(code), std::move(title), std::move(message));
+    static Verdict deny(std::string code, std::string title, const std::string& message = {}) {
+        return said(USHER_DENY, std::move(code), std::move(title), message);
     }
     /// The texts are used when everybody abstains.
-    static Verdict abstain(std::string code = {}, std::string title = {}, std::string message = {}) {
-        return said(USHER_ABSTAIN, std::move(code), std::move(title), std::move(message));
+    static Verdict abstain(std::string code = {}, std::string title = {}, const std::string& message = {}) {
+        return said(USHER_ABSTAIN, std::move(code), std::move(title), message);
     }
     /// The client learns nothing but "Authorization unavailable"; the reason goes to the log.
     static Verdict error(std::string reason) {
@@ -189,7 +189,8 @@ public:
 
 private:
     explicit Verdict(usher_decision decision) : _decision(decision) {}
-    static Verdict said(usher_decision decision, std::string code, std::string title, std::string message) {
+    static Verdict said(usher_decision decision, std::string code, std::string title,
+                        const std::string& message) {
         Verdict verdict(decision);
         verdict._code = std::move(code);
         verdict._message = std::move(title);

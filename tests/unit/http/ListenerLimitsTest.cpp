@@ -1,7 +1,4 @@
-#include "FakeHandler.h"
-#include "RawClient.h"
-
-#include "http/Listener.h"
+#include "ListenerFixture.h"
 
 #include <cppunit/extensions/HelperMacros.h>
 
@@ -14,7 +11,7 @@ using namespace usher::test;
 using std::chrono::milliseconds;
 
 /// Deadlines, sizes and numbers: what the listener does not put up with.
-class ListenerLimitsTest : public CppUnit::TestFixture {
+class ListenerLimitsTest : public ListenerFixture {
     CPPUNIT_TEST_SUITE(ListenerLimitsTest);
     CPPUNIT_TEST(slowHeadIsAnswered408);
     CPPUNIT_TEST(slowBodyIsAnswered408);
@@ -35,17 +32,6 @@ class ListenerLimitsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(floodBehindAnUnansweredRequestIsNotRead);
     CPPUNIT_TEST_SUITE_END();
 
-    FakeHandler _handler;
-    std::unique_ptr<Listener> _listener;
-
-    void start(const std::function<void(ListenerSettings&)>& change) {
-        ListenerSettings settings;
-        settings.port = 0;
-        change(settings);
-        _listener = std::make_unique<Listener>(settings, _handler);
-        _listener->start();
-    }
-    RawClient client(int receiveBuffer = 0) { return RawClient(_listener->port(), receiveBuffer); }
     void refused(RawClient& c, int status, const std::string& code) {
         const auto answer = c.read();
         CPPUNIT_ASSERT_EQUAL(status, answer.status);
@@ -61,8 +47,6 @@ class ListenerLimitsTest : public CppUnit::TestFixture {
     }
 
 public:
-    void tearDown() override { _listener.reset(); }
-
     void slowHeadIsAnswered408() {
         start([](auto& s) { s.headTimeout = milliseconds(50); });
         auto c = client();
@@ -134,7 +118,7 @@ public:
         CPPUNIT_ASSERT(!c.read().whole);
     }
     void oversizeIsRefusedWithItsStatus() {
-        start([](auto&) {});
+        start();
         auto target = client();
         target.send("GET /" + std::string(100'000, 'a') + " HTTP/1.1\r\nHost: h\r\n\r\n");
         refused(target, 414, "URI_TOO_LONG");
@@ -163,14 +147,14 @@ public:
         stillServes();
     }
     void refusalIsReadThoughTheBodyIsStillBeingSent() {
-        start([](auto&) {});
+        start();
         auto c = client();
         c.send("POST /small HTTP/1.1\r\nHost: h\r\nContent-Length: 500000\r\n\r\n");
         c.send(std::string(500'000, 'x')); // a close without lingering would be a reset here
         refused(c, 413, "PAYLOAD_TOO_LARGE");
     }
     void largeBodyIsRefusedBeforeItIsRead() {
-        start([](auto&) {});
+        start();
         auto c = client();
         c.send("POST /small HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\n");
         refused(c, 413, "PAYLOAD_TOO_LARGE");
@@ -179,7 +163,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(200, exact.read().status);
     }
     void encodedBodyIsRefused() {
-        start([](auto&) {});
+        start();
         auto c = client();
         c.send("POST /a HTTP/1.1\r\nHost: h\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\n");
         refused(c, 415, "UNSUPPORTED_MEDIA_TYPE");
@@ -203,7 +187,7 @@ public:
         stillServes();
     }
     void outOfDescriptorsTheListenerLives() {
-        start([](auto&) {});
+        start();
         auto before = client();
         before.send("GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
         CPPUNIT_ASSERT_EQUAL(200, before.read().status);
@@ -276,7 +260,7 @@ public:
         CPPUNIT_ASSERT(one != two);
     }
     void floodBehindAnUnansweredRequestIsNotRead() {
-        start([](auto&) {});
+        start();
         auto c = client();
         c.send("GET /park HTTP/1.1\r\nHost: h\r\n\r\n");
         auto exchange = _handler.parked();

@@ -1,7 +1,4 @@
-#include "FakeHandler.h"
-#include "RawClient.h"
-
-#include "http/Listener.h"
+#include "ListenerFixture.h"
 
 #include <cppunit/extensions/HelperMacros.h>
 
@@ -11,7 +8,7 @@ using namespace usher;
 using namespace usher::test;
 
 /// Answers that are written piece by piece, and clients that go away.
-class ListenerStreamTest : public CppUnit::TestFixture {
+class ListenerStreamTest : public ListenerFixture {
     CPPUNIT_TEST_SUITE(ListenerStreamTest);
     CPPUNIT_TEST(piecesArriveAsTheyAreWritten);
     CPPUNIT_TEST(connectionGoesOnAfterAStream);
@@ -27,16 +24,6 @@ class ListenerStreamTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(abandonedRequestThatAsksLateIsTold);
     CPPUNIT_TEST_SUITE_END();
 
-    FakeHandler _handler;
-    std::unique_ptr<Listener> _listener;
-
-    void start(const std::function<void(ListenerSettings&)>& change) {
-        ListenerSettings settings;
-        settings.port = 0;
-        change(settings);
-        _listener = std::make_unique<Listener>(settings, _handler);
-        _listener->start();
-    }
     std::shared_ptr<Exchange> park(RawClient& c, const std::string& method = "GET",
                                    const std::string& version = "1.1") {
         c.send(method + " /park HTTP/" + version + "\r\nHost: h\r\n\r\n");
@@ -44,13 +31,9 @@ class ListenerStreamTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(exchange);
         return exchange;
     }
-    RawClient client(int receiveBuffer = 0) { return RawClient(_listener->port(), receiveBuffer); }
 
 public:
-    void setUp() override {
-        start([](auto&) {});
-    }
-    void tearDown() override { _listener.reset(); }
+    void setUp() override { start(); }
 
     void piecesArriveAsTheyAreWritten() {
         auto c = client();

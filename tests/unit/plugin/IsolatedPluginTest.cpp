@@ -44,7 +44,7 @@ class IsolatedPluginTest : public CppUnit::TestFixture {
             : host(services) {
             settings.name = "plug";
             settings.isolated = isolated;
-            settings.deadline = 400ms;
+            settings.deadline = kPatience;
             settings.config = std::move(config);
             settings.config.emplace_back("token_file", folder.write("token", "s3cret\n"));
             settings.stateDir = folder.path;
@@ -54,6 +54,8 @@ class IsolatedPluginTest : public CppUnit::TestFixture {
         }
         ~Both() { host.stop(); }
         Answer ask(const std::string& action) { return Asked(*host.find("plug"), question(action)).take(); }
+        /// Asks what is never answered, and waits in vain.
+        Answer miss() { return Asked(*host.find("plug"), question("never.answer", 400ms)).take(); }
         std::string told(const std::string& action) { return ask(action).verdict.principal.id; }
         /// Until the helper answers again.
         std::string toldAgain(const std::string& action) {
@@ -150,9 +152,9 @@ class IsolatedPluginTest : public CppUnit::TestFixture {
     void threeMissedDeadlinesEndTheHelper() {
         Both both(true);
         const std::string before = both.told("process.tell");
-        for (int i = 0; i < 2; ++i) assertUnavailable(both.ask("never.answer"));
+        for (int i = 0; i < 2; ++i) assertUnavailable(both.miss());
         CPPUNIT_ASSERT_EQUAL(before, both.told("process.tell")); // in between: it is not in a row any more
-        for (int i = 0; i < 3; ++i) assertUnavailable(both.ask("never.answer"));
+        for (int i = 0; i < 3; ++i) assertUnavailable(both.miss());
         both.services.inner.await("missed three deadlines in a row");
         CPPUNIT_ASSERT(before != both.toldAgain("process.tell"));
     }
@@ -195,7 +197,7 @@ class IsolatedPluginTest : public CppUnit::TestFixture {
         const Instant until = std::chrono::steady_clock::now() + kPatience;
         while (both.services.inner.turnsGivenBack < 1 && std::chrono::steady_clock::now() < until)
             std::this_thread::sleep_for(1ms);
-        CPPUNIT_ASSERT_EQUAL(both.services.inner.turns, both.services.inner.turnsGivenBack);
+        CPPUNIT_ASSERT_EQUAL(both.services.inner.turns.load(), both.services.inner.turnsGivenBack.load());
     }
 
     void restartsSlowDown() {

@@ -5,6 +5,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <future>
 #include <stdexcept>
@@ -92,7 +93,7 @@ public:
     }
 
     bool hasTurn = true;
-    int turns = 0, turnsGivenBack = 0;
+    std::atomic<int> turns{0}, turnsGivenBack{0}; ///< the broker's thread counts, tests look
     std::vector<AuditRecord> audits;
 
 private:
