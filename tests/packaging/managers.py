@@ -149,7 +149,7 @@ class Dnf:
         return f"; {name} takes {int(run('rpm', '-q', '--qf', '%{SIZE}', name)) / 2 ** 20:.1f} MB"
 
     def restarts(self):
-        script = run("rpm", "-q", "--scripts", "usherd").partition("postuninstall")[2].partition("scriptlet")[0]
+        script = run("rpm", "-q", "--scripts", "usherd").partition("postuninstall scriptlet")[2].partition(" scriptlet ")[0]
         return re.findall(r"[a-z-]+\.(?:service|socket)", " ".join(line for line in script.splitlines() if "restart" in line))
 
     def needs_the_interface(self, name):

@@ -46,24 +46,14 @@ def judged(plugin, *words):
     print("   " + said.strip().splitlines()[-1])
 
 
-class TlsIssuer(Issuer):
-    """One that is checked by an authority of the operator's own."""
-
-    def __init__(self, folder):
-        self.certificate, key = f"{folder}/issuer.crt", f"{folder}/issuer.key"
-        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=issuer",
-            "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", self.certificate)
-        self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        self.context.load_cert_chain(self.certificate, key)
-        super().__init__()
-
-    def up(self):
-        super().up()
-        self.server.socket = self.context.wrap_socket(self.server.socket, server_side=True)
-
-    @property
-    def id(self):
-        return f"https://127.0.0.1:{self.port}"
+def issuer_with(authority):
+    """An issuer behind TLS whose certificate is its own authority, left in this file."""
+    run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=issuer",
+        "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "/tmp/issuer.key", "-out", "/tmp/issuer.crt")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain("/tmp/issuer.crt", "/tmp/issuer.key")
+    of_the_daemon(authority, pathlib.Path("/tmp/issuer.crt").read_text())
+    return Issuer(tls=context)
 
 
 def our_plugins(manager, daemon, job):
@@ -74,12 +64,11 @@ def our_plugins(manager, daemon, job):
     secret = secrets.token_hex(32)
     of_the_daemon("/etc/usher/webhook-secrets", secret + "\n")
     of_the_daemon("/etc/usher/webhook-job-secrets", "")
-    issuer, rsa = TlsIssuer("/tmp"), Key("/tmp", "one")
+    issuer, rsa = issuer_with("/etc/usher/issuer.pem"), Key("/tmp", "one")
     issuer.keys = [rsa]
     rules = {"issuers": [{"issuer": issuer.id, "audience": "usher",
                           "rules": [{"jobs": [job], "claims": {"repository": "acme/shop", "ref": "refs/heads/main"}}]}]}
     of_the_daemon("/etc/usher/oidc.json", json.dumps(rules))
-    of_the_daemon("/etc/usher/issuer.pem", pathlib.Path(issuer.certificate).read_text())
     judged(f"{folder}/webhook-signature.so", "--config", "secret_file=/etc/usher/webhook-secrets")
     judged(f"{folder}/oidc.so", "--config", "rules_file=/etc/usher/oidc.json")
 

@@ -209,6 +209,9 @@ int main(int argc, char** argv) {
             int number = ::sigwaitinfo(&waited, &info);
             if (number == SIGTERM || number == SIGINT) {
                 ::kill(worker, SIGKILL); // leaders are none of its business: they go on
+                // It listens on our socket until it is gone, and the next launcher takes that for one that
+                // lives.
+                ::waitpid(worker, nullptr, 0);
                 return 0;
             }
             int status;
