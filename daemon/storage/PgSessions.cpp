@@ -83,6 +83,9 @@ PgSessions::Loan PgSessions::connect() {
         session->connection.script(
             "SET statement_timeout = 1700; SET lock_timeout = 1500; SET TimeZone = 'UTC'; "
             "SET idle_in_transaction_session_timeout = 10000; "
+            // The server's side of what a lost node leaves: by its own settings it holds that for two hours,
+            // and has a hundred connections in all.
+            "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; "
             "SET client_min_messages = warning; " +
                 _settings,
             storageDeadline());
