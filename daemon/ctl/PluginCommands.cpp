@@ -3,6 +3,8 @@
 #include "ctl/Context.h"
 #include "ctl/TerminalText.h"
 
+#include "base/Text.h"
+
 #include <unistd.h>
 
 #include <cerrno>
@@ -19,6 +21,11 @@ std::string chainsOf(const Json& plugin) {
     return text.empty() ? "-" : text;
 }
 
+/// New code is loaded how?
+std::string cureOf(const Json& plugin) {
+    return textOf(plugin, "isolation") == "process" ? "usherctl reload" : "restart usherd";
+}
+
 int listPlugins(Context& context) {
     Json answer = context.client().get("/api/plugins");
     Table table({"NAME", "VERSION", "VENDOR", "STATE", "BREAKER", "IN FLIGHT", "ASKED FOR", "ON DISK"});
@@ -26,7 +33,7 @@ int listPlugins(Context& context) {
         table.add({textOf(plugin, "name"), textOf(plugin, "version"), textOf(plugin, "vendor"),
                    textOf(plugin, "state"), textOf(plugin, "breaker"),
                    std::to_string(numberOf(plugin, "inFlight")), chainsOf(plugin),
-                   flagOf(plugin, "changedOnDisk") ? "another version: restart usherd" : "same"});
+                   flagOf(plugin, "changedOnDisk") ? "another version: " + cureOf(plugin) : "same"});
     return context.print(answer, table.text());
 }
 
@@ -47,7 +54,7 @@ int showPlugin(Context& context) {
             if (value.is_number())
                 text += harmless(name) + ": " + std::to_string(value.get<std::int64_t>()) + "\n";
         if (flagOf(plugin, "changedOnDisk"))
-            text += "Another version is on disk: restart usherd to run it.\n";
+            text += "Another version is on disk: " + cureOf(plugin) + " to run it.\n";
         return context.print(plugin, text);
     }
     throw UsageError("there is no plugin " + harmless(context.argument(0)),
@@ -65,6 +72,23 @@ std::string said(const Json& verdict) {
     return text;
 }
 
+/// Lines `Name: value`, as usher-plugin-check takes them.
+Json headersFromFile(const std::string& path) {
+    const std::optional<std::string> text = readFile(path, 64 * 1024);
+    if (!text) throw UsageError("cannot read header lines from " + path);
+    Json headers = Json::object();
+    for (std::string_view rest = *text; !rest.empty();) {
+        const std::string_view line = rest.substr(0, rest.find('\n'));
+        rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+        if (trim(line).empty()) continue;
+        const std::size_t colon = line.find(':');
+        if (colon == std::string_view::npos || colon == 0)
+            throw UsageError(path + ": a header line is NAME: VALUE");
+        headers[std::string(trim(line.substr(0, colon)))] = std::string(trim(line.substr(colon + 1)));
+    }
+    return headers;
+}
+
 int explain(Context& context) {
     Json body{{"action", context.argument(0)}};
     if (context.argumentCount() > 1) body["resource"] = context.argument(1);
@@ -72,6 +96,7 @@ int explain(Context& context) {
         body["credential"] = Context::secretFromFile(*file, "credential");
     else if (context.has("credential-stdin"))
         body["credential"] = context.secretFromInput("credential");
+    if (auto file = context.find("headers-file")) body["headers"] = headersFromFile(*file);
     if (auto address = context.find("address")) body["address"] = *address;
     Json answer = context.client().send("POST", "/api/auth/explain", body).body;
     std::string text =
@@ -167,11 +192,13 @@ void addPluginCommands(std::vector<Command>& commands) {
          2,
          {{"credential-file", "FILE", "ask with the API key or token in this file"},
           {"credential-stdin", "", "ask with the API key or token on standard input"},
+          {"headers-file", "FILE", "ask with these lines NAME: VALUE: a plugin may look elsewhere"},
           {"address", "IP", "as if it came from there"}},
          "ACTION is a noun and a verb: job.trigger, run.read, key.create. RESOURCE is the id of the\n"
          "job or run. Nothing is spent, and the credential is kept nowhere.\n\n"
          "Examples\n"
          "  usherctl auth explain job.trigger JOB-ID --credential-file ci.key\n"
+         "  usherctl auth explain job.trigger JOB-ID --headers-file good-header\n"
          "  usherctl auth explain job.delete JOB-ID --credential-stdin < token.txt",
          explain});
 }

@@ -74,8 +74,8 @@ def fault(args, database):
             problems.append(f"{kinds}: {seen}")
 
     if args.long:
-        # A daemon for each kind, four at a time: in one, a helper that is down is an error for the whole chain.
-        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        # A daemon for each kind, for in one a helper that is down is an error for the whole chain. All at a time: they sleep.
+        with concurrent.futures.ThreadPoolExecutor(len(KINDS)) as pool:
             list(pool.map(lambda kind: several((kind,)), KINDS))
     else:
         several(KINDS)

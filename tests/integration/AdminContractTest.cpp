@@ -111,6 +111,10 @@ class AdminContractTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(std::string("abstain"), told["plugins"][0]["decision"].get<std::string>());
         CPPUNIT_ASSERT_EQUAL(std::string("allow"), told["plugins"][1]["decision"].get<std::string>());
         CPPUNIT_ASSERT_EQUAL(std::string("admin"), told["principal"]["role"].get<std::string>());
+        // Other fields than Authorization, for plugins that look there.
+        told = explained(w, {{"action", "run.list"},
+                             {"headers", {{"Authorization", "Bearer " + w.token()}, {"X-Other", "1"}}}});
+        CPPUNIT_ASSERT_EQUAL(std::string("allow"), told["decision"].get<std::string>());
         // Nobody is let in by the admin's own session.
         told = explained(w, {{"action", "job.delete"}, {"resource", job}});
         CPPUNIT_ASSERT_EQUAL(std::string("deny"), told["decision"].get<std::string>());

@@ -14,7 +14,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "faults"))
-from daemon import Client, Daemon, expect, main  # noqa: E402
+from daemon import Client, Daemon, expect, main, until  # noqa: E402
 
 BODY = json.dumps({"parameters": {}}).encode()
 
@@ -27,8 +27,8 @@ def github(key, body=BODY):
     return {"X-Hub-Signature-256": "sha256=" + digest(key, body).hexdigest()}
 
 
-def standard(key, identifier, body=BODY, off=0, signed_id=None):
-    then = str(int(time.time()) + off)
+def standard(key, identifier, body=BODY, off=0, signed_id=None, then=None):
+    then = then or str(int(time.time()) + off)
     text = f"{signed_id or identifier}.{then}.".encode() + body
     return {"webhook-id": identifier, "webhook-timestamp": then,
             "webhook-signature": "v1," + base64.b64encode(digest(key, text).digest()).decode()}
@@ -76,7 +76,9 @@ def invalid(sender, job, key, other):
     refused("a changed id", standard(key, "msg_1", signed_id="msg_2"))
     refused("a changed time", {**good, "webhook-timestamp": str(int(good["webhook-timestamp"]) - 1)})
     refused("no id", {name: value for name, value in good.items() if name != "webhook-id"})
-    refused("a time that is none", {**good, "webhook-timestamp": "soon"})
+    refused("a time that is none, well signed", standard(key, "msg_soon", then="soon"))
+    refused("an empty id, well signed", standard(key, ""))
+    refused("an id that is too long, well signed", standard(key, "m" * 257))
     refused("another version", {**good, "webhook-signature": good["webhook-signature"].replace("v1,", "v2,")})
 
 
@@ -94,11 +96,16 @@ def judge(args, database, isolated):
         files = daemon.folder / "webhook-secrets", daemon.folder / "webhook-job-secrets"
         files[0].write_text(f"# for every job\n{every}\n")
         files[1].write_text("")
-        daemon.write_config(
-            daemon.config, daemon.folder / "state", daemon.port,
-            "[auth]\ntrigger = api-key, webhook-signature\nthrottle_exempt = 127.0.0.1\n"
-            f"[plugins.webhook-signature]\nsecret_file = {files[0]}\njob_secrets_file = {files[1]}\n"
-            f"isolation = {'process' if isolated else 'inproc'}\n")
+
+        def configure(more=""):
+            daemon.write_config(
+                daemon.config, daemon.folder / "state", daemon.port,
+                "[auth]\ntrigger = api-key, webhook-signature\nrun = api-key, session, webhook-signature\n"
+                "throttle_exempt = 127.0.0.1\n"
+                f"[plugins.webhook-signature]\nsecret_file = {files[0]}\njob_secrets_file = {files[1]}\n"
+                f"isolation = {'process' if isolated else 'inproc'}\n{more}")
+
+        configure()
         daemon.start()
         job, own_job = daemon.job("true"), daemon.job("true")
         sender = Sender(daemon)
@@ -125,12 +132,13 @@ def judge(args, database, isolated):
         # A delivery that made no run is no delivery.
         bad = b'{"parameters": {"UNKNOWN": "1"}}'
         sender.refused("a body that no job takes", job, standard(every, "msg_bad", bad), 400, "INVALID_BODY", bad)
-        sender.allowed("the same id, mended", job, standard(every, "msg_bad"))
+        # The plugin is told of it beside the answer.
+        until("the same id, mended", lambda: sender.send(job, standard(every, "msg_bad")).status == 202)
         first = sender.allowed("with an Idempotency-Key", job, {**standard(every, "msg_key"), "Idempotency-Key": "k1"})
         replay = sender.allowed("and its replay", job, {**standard(every, "msg_key"), "Idempotency-Key": "k1"})
         expect(first.run() == replay.run(), f"two runs: {first} {replay}")
 
-        # A signature opens no other door.
+        # A signature opens no other door, though the plugin is asked there.
         run = first.run()
         answer = sender.client.request("GET", f"/api/runs/{run}", {"X-Gitlab-Token": every})
         expect(answer.status == 401, f"a signature reads a run: {answer}")
@@ -150,6 +158,10 @@ def judge(args, database, isolated):
         sender.allowed("two signatures, one good", job, two)
         if not isolated:
             sender.refused("a delivery from before the reload", job, again, 409, "WEBHOOK_REPLAYED")
+        configure("accept = standard, github\n")
+        daemon.call("POST", "/api/plugins/reload", {})
+        sender.refused("a way that is not accepted", job, {"X-Gitlab-Token": every}, 401, "API_KEY_REQUIRED")
+        sender.allowed("one that is, beside it", job, {**github(every), "X-Gitlab-Token": "x"})
         log = daemon.log_file.read_text()
         expect(not any(word in log for word in (every, own, next_own)), "a secret is in the log")
         return sender.judged

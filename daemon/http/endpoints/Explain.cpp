@@ -4,6 +4,7 @@
 #include "base/Address.h"
 #include "base/Uuid.h"
 #include "http/BodyReader.h"
+#include "http/RequestRules.h"
 
 namespace usher {
 
@@ -21,6 +22,24 @@ bool isPrintable(const std::string& text) {
     for (char c : text)
         if (c < 0x20 || c > 0x7e) return false;
     return true;
+}
+
+/// `headers`: credentials of plugins that look elsewhere than into Authorization.
+Fields headersOf(BodyReader& body) {
+    constexpr std::size_t most = 32, longestName = 64, longest = 8192;
+    Fields headers;
+    const Json* given = body.value("headers");
+    if (!given) return headers;
+    bool good = given->is_object() && given->size() <= most;
+    if (good)
+        for (const auto& [name, value] : given->items()) {
+            const std::string text = value.is_string() ? value.get<std::string>() : "";
+            good = good && value.is_string() && name.size() <= longestName && isToken(name) &&
+                   text.size() <= longest && isPrintable(text);
+            headers.emplace_back(name, text);
+        }
+    if (!good) body.fault("headers", "must be an object of at most 32 names and printable ASCII texts");
+    return headers;
 }
 
 const char* toText(Decision decision) {
@@ -61,13 +80,13 @@ void describe(Json& json, Verdict verdict) {
 /// The question as a client would have put it: nothing of the admin's own request but its id.
 std::shared_ptr<AuthRequest> questionOf(Services& services, Context& context, const std::string& action,
                                         const std::string& resource, const std::string& credential,
-                                        const std::string& address) {
+                                        Fields headers, const std::string& address) {
     auto question = services.gate.question(context.request(), action, resource);
     const bool reads = action.ends_with(".read") || action.ends_with(".list");
     question->method = reads ? "GET" : "POST";
     question->target = "/";
     question->body.clear();
-    question->headers.clear();
+    question->headers = std::move(headers);
     question->tlsClientFingerprint.clear();
     if (!credential.empty()) question->headers.emplace_back("Authorization", "Bearer " + credential);
     if (!address.empty()) {
@@ -88,6 +107,7 @@ void explain(Services& services, const ExplainChains& chains, const Shared& cont
     std::string action = body.text("action", 1, 64, true).value_or("");
     std::string resource = body.text("resource", 0, 64).value_or("");
     std::string credential = body.text("credential", 1, 4096).value_or("");
+    Fields headers = headersOf(body);
     std::string address = body.text("address", 1, 64).value_or("");
     if (!action.empty() && !isAction(action))
         body.fault("action", "must be a noun and a verb, like job.trigger or key.create");
@@ -100,8 +120,8 @@ void explain(Services& services, const ExplainChains& chains, const Shared& cont
                              : action.starts_with("run.") ? chains.run
                                                           : chains.manage;
     auditChange(services, *context, "auth.explain", "",
-                action + (credential.empty() ? "" : ", with a credential"));
-    auto question = questionOf(services, *context, action, resource, credential, address);
+                action + (credential.empty() && headers.empty() ? "" : ", with a credential"));
+    auto question = questionOf(services, *context, action, resource, credential, std::move(headers), address);
     chain.explain(question, [context, &chain, action, resource](AuthChain::Explanation told) {
         Json plugins = Json::array();
         for (AuthChain::Step& step : told.steps) {
