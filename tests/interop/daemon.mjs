@@ -70,7 +70,15 @@ sandbox = ${process.getuid() === 0 ? "basic" : "none"}
   }
 
   remove() {
-    rmSync(this.folder, { recursive: true, force: true });
+    // The leader of the last run may be tidying up still.
+    for (let tries = 0; ; tries++) {
+      try {
+        return rmSync(this.folder, { recursive: true, force: true });
+      } catch (error) {
+        if (error.code !== "ENOTEMPTY" || tries === 50) throw error;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+      }
+    }
   }
 
   setupToken() {
