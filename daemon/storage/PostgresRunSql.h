@@ -124,11 +124,13 @@ inline constexpr char kFinishEvents[] =
     "type, "
     "r.sandbox AS detail WHERE r.id = ANY ($2::uuid[]) UNION ALL SELECT 2, r.completed_at, r.status, "
     "r.error_details) e WHERE r.id = ANY ($1::uuid[]) ORDER BY e.n";
-// In id order, as deleteJob() and the revision triggers lock jobs.
+// In id order, as deleteJob() and the revision triggers lock jobs. Gives the jobs that somebody else holds.
 inline constexpr char kLastRuns[] =
-    "UPDATE jobs j SET last_run_at = greatest(coalesce(j.last_run_at, 0), u.at) FROM (SELECT l.id, v.at FROM "
-    "(SELECT id FROM jobs WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE) l "
-    "JOIN unnest($1::uuid[], $2::bigint[]) v(id, at) ON v.id = l.id) u WHERE j.id = u.id";
+    "WITH free AS (SELECT id FROM jobs WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE SKIP "
+    "LOCKED), "
+    "noted AS (UPDATE jobs j SET last_run_at = greatest(coalesce(j.last_run_at, 0), v.at) FROM free f "
+    "JOIN unnest($1::uuid[], $2::bigint[]) v(id, at) ON v.id = f.id WHERE j.id = f.id) "
+    "SELECT id::text FROM jobs WHERE id = ANY ($1::uuid[]) AND id NOT IN (SELECT id FROM free)";
 inline constexpr char kState[] =
     "SELECT r.status, r.node_id, r.attempt, r.cancel_requested_at, j.on_lost, r.lease_epoch FROM runs r "
     "JOIN jobs j ON j.id = r.job_id WHERE r.id = $1::uuid FOR NO KEY UPDATE OF r";

@@ -239,7 +239,8 @@ std::vector<bool> PostgresRunStore::finish(std::span<const RunOutcome> outcomes)
     return ours;
 }
 
-void PostgresRunStore::noteLastRuns(const std::map<std::string, Micros>& lastRuns) {
+std::vector<std::string> PostgresRunStore::noteLastRuns(const std::map<std::string, Micros>& lastRuns) {
+    std::vector<std::string> held;
     PgArray jobs, times;
     for (const auto& [job, at] : lastRuns) {
         jobs.add(job);
@@ -248,8 +249,10 @@ void PostgresRunStore::noteLastRuns(const std::map<std::string, Micros>& lastRun
     const Instant deadline = storageDeadline();
     _sessions.with(deadline, [&](PgConnection& connection) {
         const PgCommand commands[] = {{kNoFsync}, {kLastRuns, {jobs.take(), times.take()}}};
-        connection.run(commands, deadline);
+        const std::vector<PgResult> results = connection.run(commands, deadline);
+        for (int row = 0; row < results[1].size(); ++row) held.push_back(results[1].text(row, 0));
     });
+    return held;
 }
 
 bool PostgresRunStore::retry(const RunOutcome& outcome, std::chrono::milliseconds delay) {
