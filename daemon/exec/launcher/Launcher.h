@@ -4,6 +4,7 @@
 #include "base/UniqueFd.h"
 #include "exec/CgroupTree.h"
 #include "exec/ExecConfig.h"
+#include "exec/launcher/LeaderSource.h"
 #include "exec/launcher/PluginHelpers.h"
 #include "exec/launcher/UidPool.h"
 
@@ -59,8 +60,6 @@ private:
     /// False: the connection is to be closed.
     bool receive(int connection);
     Json start(const Json& request, int control);
-    pid_t spawn(const std::string& runId, int attempt, const TakenUids& users, const Cgroup& group,
-                int folder, int control);
     void onLeaderEnd(pid_t pid);
     void cleanUpBehind(Leader leader);
     void reapCleaners();
@@ -78,6 +77,7 @@ private:
     bool _orphansExpected = false;
     /// Groups to remove, and how often it was tried: what is killed is not gone at once.
     std::vector<std::pair<Cgroup, int>> _emptying;
+    LeaderSource _source;
     PluginHelpers _helpers;
 };
 

@@ -36,9 +36,9 @@ Instant instant() {
 
 } // namespace
 
-Leader::Leader(LeaderOrder order, UniqueFd runFolder, UniqueFd control)
-    : _order(std::move(order)), _runFolder(std::move(runFolder)),
-      _control(std::move(control)), _facts{_order, _run, -1, nullptr, nullptr, {}, {}, {}, {}, {}} {}
+Leader::Leader(LeaderOrder order, const ExecConfig& config, UniqueFd runFolder, UniqueFd control)
+    : _order(std::move(order)), _config(config), _runFolder(std::move(runFolder)),
+      _control(std::move(control)), _facts{_order, _config, _run, -1, nullptr, nullptr, {}, {}, {}, {}, {}} {}
 
 bool Leader::begin() {
     // Before the attempt is begun: a leader that got nothing may be followed by one that does.
@@ -63,8 +63,8 @@ bool Leader::begin() {
     _control.setGreeting({{"e", "hello"}});
 
     chooseUsers();
-    _sandbox = describeSandbox(_order.config, !_users.empty(), _run.network, !_order.cgroup.empty());
-    if (_order.profile == "strict") _filter = std::make_unique<SyscallFilter>();
+    _sandbox = describeSandbox(_config, !_users.empty(), _run.network, !_order.cgroup.empty());
+    if (_config.sandbox == "strict") _filter = std::make_unique<SyscallFilter>();
     _runStartedAt = wallClock();
     _runDeadline = instant() + std::chrono::seconds(std::max(1, _run.timeoutSeconds));
     std::stable_sort(_run.tests.begin(), _run.tests.end(),
@@ -84,7 +84,7 @@ bool Leader::begin() {
     _facts.filter = _filter.get();
     _facts.cgroup = Cgroup(_order.cgroup);
     _facts.temporary = _temporary->path();
-    _facts.allowance = {_order.config.artifactCapBytes, _order.config.artifactCapFiles};
+    _facts.allowance = {_config.artifactCapBytes, _config.artifactCapFiles};
     _facts.journal = [this](const Json& entry) { journal(entry); };
     _facts.tellGrew = [this] { tellGrew(); };
     return true;
@@ -121,15 +121,15 @@ bool Leader::prepareBox() {
             return false;
         }
     }
-    std::string path = _order.config.runsDir + "/" + _order.runId + "/" + attemptFolder(_order.attempt);
-    _box = std::make_unique<Box>(_attempt.get(), path, _users, _order.config.runsDir);
+    std::string path = _config.runsDir + "/" + _order.runId + "/" + attemptFolder(_order.attempt);
+    _box = std::make_unique<Box>(_attempt.get(), path, _users, _config.runsDir);
     if (!_box->create(_runProblem)) return false;
-    _temporary = std::make_unique<Temporary>(_order.config.runsDir, _users, _box->path("tmp"));
+    _temporary = std::make_unique<Temporary>(_config.runsDir, _users, _box->path("tmp"));
     if (!_temporary->create(_runProblem)) return false;
     // All scripts before the first test: later ones cannot find their names taken.
     for (const TestToRun& test : _run.tests)
         if (test.type != "exec" &&
-            !_box->writeScript(scriptName(_order.config, test), scriptText(test), _runProblem))
+            !_box->writeScript(scriptName(_config, test), scriptText(test), _runProblem))
             return false;
     return true;
 }

@@ -27,7 +27,8 @@ namespace usher {
 /// Runs one attempt from its folder to its result. Owned by main() of usher-leader. Not synchronised.
 class Leader {
 public:
-    Leader(LeaderOrder order, UniqueFd runFolder, UniqueFd control);
+    /// `config` must outlive it.
+    Leader(LeaderOrder order, const ExecConfig& config, UniqueFd runFolder, UniqueFd control);
     /// To the end; the program's exit code.
     int run();
 
@@ -66,6 +67,7 @@ private:
     RunOutcome outcome() const;
 
     LeaderOrder _order;
+    const ExecConfig& _config;
     UniqueFd _runFolder;
     Control _control;
     UniqueFd _attempt, _signals, _epoll, _leaseTimer;

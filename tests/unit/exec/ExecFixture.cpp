@@ -112,7 +112,7 @@ ExecSettings Host::settings() const {
     settings.runsDir = root + "/runs";
     settings.configFile = root + "/usherd.conf";
     settings.launcherPath = USHER_LAUNCHER;
-    settings.leaderPath = USHER_LEADER;
+    settings.leaderPath = leaderPath.empty() ? USHER_LEADER : leaderPath;
     settings.sandbox = _sandbox;
     settings.nodeId = "node";
     return settings;

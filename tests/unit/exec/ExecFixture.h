@@ -66,6 +66,7 @@ public:
     pid_t leaderOf(const ClaimedRun& run) const;
 
     std::string root;
+    std::string leaderPath; ///< another than the built one; for the next executor
     RecordingListener listener;
     SystemClock clock;
     std::unique_ptr<LeaderProcess> executor;
