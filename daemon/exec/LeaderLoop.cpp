@@ -304,10 +304,10 @@ bool LeaderProcess::Loop::settle(Followed& one) {
 }
 
 bool LeaderProcess::Loop::readJournal(Followed& one) {
-    UniqueFd folder = one.folder.open();
+    const int folder = one.folder.descriptor();
     bool grew = false;
-    for (bool more = static_cast<bool>(folder); more;) {
-        auto lines = JournalLines::read(folder.get(), one.journalOffset, 1u << 20);
+    for (bool more = folder >= 0; more;) {
+        auto lines = JournalLines::read(folder, one.journalOffset, 1u << 20);
         more = !lines.empty();
         grew = grew || more;
         for (JournalLines::Line& line : lines) {

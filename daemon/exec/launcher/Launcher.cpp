@@ -176,12 +176,12 @@ bool Launcher::receive(int connection) {
         if (op == "plugin-end") _helpers.end(packet.body);
         if (op != "start") continue;
         int control = packet.descriptors.empty() ? -1 : packet.descriptors[0].get();
-        sendPacket(connection, start(packet.body, control));
+        if (auto refusal = start(packet.body, control)) sendPacket(connection, *refusal);
     }
     return true;
 }
 
-Json Launcher::start(const Json& request, int control) {
+std::optional<Json> Launcher::start(const Json& request, int control) {
     std::string run = request.value("run", ""), profile = request.value("profile", "");
     int attempt = request.value("attempt", 0);
     auto refused = [&](const std::string& why, bool retry = false) {
@@ -219,7 +219,7 @@ Json Launcher::start(const Json& request, int control) {
     Leader leader{run, attempt, users.uids, std::move(users.claim), handleOf(pid), true};
     watch(_epoll.get(), leader.handle.get());
     _leaders.emplace(pid, std::move(leader));
-    return {{"op", "started"}, {"run", run}, {"attempt", attempt}, {"pid", pid}};
+    return std::nullopt;
 }
 
 void Launcher::onLeaderEnd(pid_t pid) {

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,7 @@ struct LauncherFacts {
 /// thread, one loop.
 ///   {"op":"start","run":UUID,"attempt":N,"profile":P,"parallelism":N} and a connection for the leader as a
 ///   descriptor
-///   → {"op":"started","run":…,"attempt":…,"pid":…} |
+///   → the leader says hello on that connection |
 ///   {"op":"refused","run":…,"attempt":…,"why":…,"retry":bool}
 ///   {"op":"connect"} and a descriptor: one more connection
 /// A connection begins with {"op":"hello","profile":…,"sandbox":…,"problem":…}. A request names a run below
@@ -59,7 +60,8 @@ private:
     void accept();
     /// False: the connection is to be closed.
     bool receive(int connection);
-    Json start(const Json& request, int control);
+    /// Nothing, or why not.
+    std::optional<Json> start(const Json& request, int control);
     void onLeaderEnd(pid_t pid);
     void cleanUpBehind(Leader leader);
     void reapCleaners();

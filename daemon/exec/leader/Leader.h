@@ -63,14 +63,14 @@ private:
     void tellGrew();
     /// The last one's stands in the run's result, which follows at once; it is told of then.
     void storeResult(const RunTest& test, bool last);
-    void tellResult(const RunTest& test);
+    void journalResult(const RunTest& test);
     RunOutcome outcome() const;
 
     LeaderOrder _order;
     const ExecConfig& _config;
     UniqueFd _runFolder;
     Control _control;
-    UniqueFd _attempt, _signals, _epoll, _leaseTimer;
+    UniqueFd _attempt, _signals, _leaseTimer;
     ClaimedRun _run;
     std::vector<RunTest> _results;
     std::unique_ptr<JournalWriter> _journal;

@@ -1,3 +1,4 @@
+#include "exec/Files.h"
 #include "base/Json.h"
 #include "base/Text.h"
 #include "exec/JUnitReport.h"
@@ -21,6 +22,7 @@ class FilesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(hugeOutputIsReadToItsEnd);
     CPPUNIT_TEST(theJournalGivesTheLogFromEveryEntryOn);
     CPPUNIT_TEST(invalidUtf8AndClosedStdoutAreNoProblem);
+    CPPUNIT_TEST(whatIsNotWholeIsNotRead);
     CPPUNIT_TEST(artifactsAreKeptAndLinksRefused);
     CPPUNIT_TEST(artifactsBeyondTheCapsAreLeftOut);
     CPPUNIT_TEST(nothingOutsideTheRunCanBeOpened);
@@ -138,6 +140,20 @@ class FilesTest : public CppUnit::TestFixture {
             CPPUNIT_ASSERT(isUtf8(entry.data));
             CPPUNIT_ASSERT(entry.data.find('\n') == std::string::npos);
         }
+    }
+    void whatIsNotWholeIsNotRead() {
+        Host host;
+        UniqueFd folder(::open(host.root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        CPPUNIT_ASSERT(!readWritten(folder.get(), "one"));
+        CPPUNIT_ASSERT(writeOnce(folder.get(), "one", "all of it"));
+        CPPUNIT_ASSERT_EQUAL(std::string("all of it"), readWritten(folder.get(), "one").value_or(""));
+        CPPUNIT_ASSERT_EQUAL(0, ::truncate((host.root + "/one").c_str(), 6));
+        CPPUNIT_ASSERT(!readWritten(folder.get(), "one"));
+        CPPUNIT_ASSERT(writeOnce(folder.get(), "one", "again"));
+        CPPUNIT_ASSERT_EQUAL(std::string("again"), readWritten(folder.get(), "one").value_or(""));
+        CPPUNIT_ASSERT_EQUAL(0, ::symlink("one", (host.root + "/link").c_str()));
+        CPPUNIT_ASSERT(!writeOnce(folder.get(), "link", "through it"));
+        CPPUNIT_ASSERT_EQUAL(std::string("again"), readWritten(folder.get(), "one").value_or(""));
     }
     void artifactsAreKeptAndLinksRefused() {
         Host host;
