@@ -51,26 +51,21 @@ std::optional<LeaderIdentity> AttemptFolder::identity() const {
 
 bool AttemptFolder::hasResult() const {
     const int folder = descriptor();
-    return folder >= 0 && openBeneath(folder, "result.json", O_PATH | O_NOFOLLOW);
+    const auto last = folder >= 0 ? JournalLines::last(folder) : std::nullopt;
+    return last && last->value("t", "") == "end";
 }
 
-std::optional<RunOutcome> AttemptFolder::result() const {
-    const int folder = descriptor();
-    auto text = folder >= 0 ? readWritten(folder, "result.json") : std::nullopt;
-    if (!text) return std::nullopt;
-    return outcomeFromJson(*text);
+std::optional<RunOutcome> AttemptFolder::resultIn(const Json& end) const {
+    if (auto outcome = end.find("outcome"); outcome != end.end()) return outcomeFrom(*outcome);
+    const auto text = readWritten(descriptor(), "result.json");
+    return text ? std::optional(outcomeFromJson(*text)) : std::nullopt;
 }
 
 std::optional<RunTest> AttemptFolder::testResult(int position) const {
     const int folder = descriptor();
-    auto text =
+    const auto text =
         folder >= 0 ? readWritten(folder, "result-" + std::to_string(position) + ".json") : std::nullopt;
-    if (!text) {
-        if (auto whole = result())
-            for (RunTest& test : whole->tests)
-                if (test.position == position) return std::move(test);
-        return std::nullopt;
-    }
+    if (!text) return std::nullopt;
     auto json = parseJson(*text, {.maxBytes = 64u << 20});
     const Json* test = std::get_if<Json>(&json);
     return test ? std::optional(runTestFrom(*test)) : std::nullopt;

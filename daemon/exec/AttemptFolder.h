@@ -21,8 +21,10 @@ public:
     bool begun() const;
     std::optional<LeaderIdentity> identity() const;
     bool hasResult() const;
-    /// Nothing when it is not there, or not whole. Throws std::runtime_error when it cannot be understood.
-    std::optional<RunOutcome> result() const;
+    /// By the journal's line {"t":"end"}. Nothing when it is not whole. Throws std::runtime_error when it
+    /// cannot be understood.
+    std::optional<RunOutcome> resultIn(const Json& end) const;
+    /// Of a test that was not the run's last.
     std::optional<RunTest> testResult(int position) const;
     /// A connection to the leader's control.sock; empty when nobody listens (yet: Control.h).
     UniqueFd connect() const;

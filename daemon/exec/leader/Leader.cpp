@@ -26,6 +26,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto kHandoverAtMost = 10s;
+constexpr auto kQuietFor = 10ms; ///< of a run's beginning; a short one ends before it has to be shown
 
 Micros wallClock() {
     return SystemClock{}.now();
@@ -59,6 +60,9 @@ bool Leader::begin() {
     _attempt = openBeneath(_runFolder.get(), name, O_RDONLY | O_DIRECTORY);
     if (!_attempt || ::fchmod(_attempt.get(), 0711) != 0 || ::fchdir(_attempt.get()) != 0)
         throw std::runtime_error("cannot prepare " + name + ": " + std::strerror(errno));
+    auto self = findProcess(::getpid());
+    _journal = std::make_unique<JournalWriter>(_attempt.get());
+    journal(toJson(LeaderIdentity{bootId(), ::getpid(), self ? self->startTicks : 0}));
     _control.tell({{"e", "hello"}});
     _control.setGreeting({{"e", "hello"}});
 
@@ -99,17 +103,6 @@ void Leader::chooseUsers() {
     for (std::size_t i = 0; i < _parallelism; ++i)
         _users.push_back({_order.uids[i], static_cast<gid_t>(_order.uids[0])});
     _freeUsers.assign(_users.begin(), _users.end());
-}
-
-/// After the first test was started, because a new file may cost half a millisecond. Who looks for a leader
-/// in the meantime finds the attempt's folder and looks again.
-void Leader::publish() {
-    if (_journal) return;
-    _journal = std::make_unique<JournalWriter>(_attempt.get());
-    auto self = findProcess(::getpid());
-    const LeaderIdentity identity{bootId(), ::getpid(), self ? self->startTicks : 0};
-    if (!_journal->good() || !_journal->add(toJson(identity)))
-        throw std::runtime_error(std::string("cannot write the journal: ") + std::strerror(errno));
 }
 
 bool Leader::prepareBox() {
@@ -203,6 +196,7 @@ bool Leader::startNext() {
         _runStarted = true;
         _runStartedAt = *result.startedAt;
         journal({{"t", "state"}, {"status", "running"}, {"at", _runStartedAt}, {"sandbox", _sandbox}});
+        _showAt = instant() + kQuietFor;
     }
     journal({{"t", "test"}, {"test", test.position}, {"status", "running"}, {"at", *result.startedAt}});
     tellGrew();

@@ -22,6 +22,11 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr int kResultTries = 60;
+constexpr std::size_t kLongOutcome = 64 * 1024; ///< longer ones would be in the way of the journal's readers
+
+Instant instant() {
+    return std::chrono::steady_clock::now();
+}
 
 } // namespace
 
@@ -63,12 +68,14 @@ void Leader::wait() {
             for (const auto& test : _running) test->readable(one.fd);
     }
     for (const auto& test : _running) test->flushLog(false);
+    // A daemon that comes back looks for our first line.
+    if (_showAt && (instant() >= *_showAt || _control.connections().empty())) show();
 }
 
 int Leader::untilNextLook() {
     // A child that ended before its signal was blocked would not wake us.
     reap();
-    Instant now = std::chrono::steady_clock::now(), until = now + 1h;
+    Instant now = instant(), until = std::min(now + 1h, _showAt.value_or(now + 1h));
     for (const auto& test : _running) {
         if (auto next = test->nextLook()) until = std::min(until, *next);
         if (!test->running()) continue;
@@ -117,11 +124,21 @@ void Leader::reap() {
 }
 
 void Leader::journal(const Json& entry) {
-    publish();
     _journal->add(entry);
 }
 
 void Leader::tellGrew() {
+    if (!_showAt || instant() >= *_showAt) show();
+}
+
+void Leader::show() {
+    _showAt.reset();
+    if (!_journal->pending()) return;
+    if (!_journal->flush()) {
+        if (!_journal->exists())
+            throw std::runtime_error(std::string("cannot write the journal: ") + std::strerror(errno));
+        _journal->drop(); // the disk is full; the end is tried again and again
+    }
     _control.tell({{"e", "grew"}});
 }
 
@@ -181,24 +198,24 @@ RunOutcome Leader::outcome() const {
 }
 
 void Leader::end() {
-    RunOutcome result = outcome();
-    const std::string text = toResultJson(result);
-    publish();
-    // Without output it tells nothing that the result does not.
-    if (std::any_of(_results.begin(), _results.end(),
-                    [](const RunTest& test) { return test.outputBytes > 0; }))
-        _journal->sync();
+    const RunOutcome result = outcome();
+    if (_last) journalResult(*_last);
+    journal({{"t", "state"}, {"status", toText(result.status)}});
+    Json end{{"t", "end"}, {"outcome", toJson(result)}};
+    const std::string text = toText(end["outcome"]);
+    const bool apart = text.size() > kLongOutcome;
+    if (apart) end.erase("outcome");
+    journal(end);
     // A full disk may have room again in a moment, and without its result the run counts as lost.
-    for (int tries = 0; !writeOnce(_attempt.get(), "result.json", text); ++tries) {
+    for (int tries = 0; !((!apart || writeOnce(_attempt.get(), "result.json", text)) && _journal->sync());
+         ++tries) {
         if (tries == kResultTries) {
             _control.tell(
-                {{"e", "failed"}, {"why", std::string("cannot write result.json: ") + std::strerror(errno)}});
+                {{"e", "failed"}, {"why", std::string("cannot write the result: ") + std::strerror(errno)}});
             return;
         }
         std::this_thread::sleep_for(1s);
     }
-    if (_last) journalResult(*_last);
-    journal({{"t", "state"}, {"status", toText(result.status)}});
     _control.tell({{"e", "done"}});
     _control.closeAll();
 }

@@ -152,6 +152,10 @@ std::string Host::attemptPath(const ClaimedRun& run) const {
     return root + "/runs/" + run.runId + "/attempt-" + std::to_string(run.attempt);
 }
 
+bool Host::hasResult(const ClaimedRun& run) const {
+    return AttemptFolder(root + "/runs", run.runId, run.attempt).hasResult();
+}
+
 pid_t Host::leaderOf(const ClaimedRun& run) const {
     AttemptFolder folder(root + "/runs", run.runId, run.attempt);
     CPPUNIT_ASSERT(eventually([&] { return folder.identity().has_value(); }));

@@ -62,6 +62,7 @@ public:
     std::string log(const std::string& runId, int test = 0, int attempt = 1);
     std::string attemptPath(const ClaimedRun& run) const;
     ExecSettings settings() const;
+    bool hasResult(const ClaimedRun& run) const;
     /// The leader's pid; waits until there is one.
     pid_t leaderOf(const ClaimedRun& run) const;
 
