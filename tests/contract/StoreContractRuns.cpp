@@ -189,7 +189,11 @@ class StoreContractRuns : public StoreFixture {
         CPPUNIT_ASSERT(found->status == RunStatus::running && !found->startedAt);
         CPPUNIT_ASSERT(found->tests.at(0).status == TestStatus::pending);
         const RunOutcome outcome = outcomeOf(current);
-        CPPUNIT_ASSERT(runs().finish(std::span(&outcome, 1)).at(0));
+        std::vector<RunOutcome> batch{outcomeOf(late, RunStatus::failed), outcome,
+                                      outcomeOf(wrongEpoch, RunStatus::failed)};
+        batch[0].tests.at(0).status = batch[2].tests.at(0).status = TestStatus::failed;
+        CPPUNIT_ASSERT(runs().finish(batch) == std::vector<bool>({false, true, false}));
+        CPPUNIT_ASSERT(runs().findRun(id)->tests.at(0).status == outcome.tests.at(0).status);
         CPPUNIT_ASSERT(!runs().finish(std::span(&outcome, 1)).at(0));
         CPPUNIT_ASSERT(!runs().recordTest(current, test));
         CPPUNIT_ASSERT(runs().giveUp(current, "x", now()) == RunStatus::passed);
