@@ -84,8 +84,10 @@ PgSessions::Loan PgSessions::connect() {
             "SET statement_timeout = 1700; SET lock_timeout = 1500; SET TimeZone = 'UTC'; "
             "SET idle_in_transaction_session_timeout = 10000; "
             // The server's side of what a lost node leaves: by its own settings it holds that for two hours,
-            // and has a hundred connections in all.
+            // or for a quarter of one when it was just saying something, and has a hundred connections in
+            // all.
             "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; "
+            "SET tcp_user_timeout = 15000; "
             "SET client_min_messages = warning; " +
                 _settings,
             storageDeadline());

@@ -46,7 +46,7 @@ PostgresConnection::PostgresConnection(const std::string& url, const std::string
     const char* const settings = "-c statement_timeout=5000 -c idle_in_transaction_session_timeout=10000 "
                                  "-c TimeZone=UTC -c DateStyle=ISO -c enable_seqscan=off -c jit=off "
                                  "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 "
-                                 "-c tcp_keepalives_count=3";
+                                 "-c tcp_keepalives_count=3 -c tcp_user_timeout=15000";
     std::vector<const char*> names{
         "options",          "application_name", "keepalives_idle", "keepalives_interval",
         "keepalives_count", "tcp_user_timeout", "dbname",          "client_encoding"};

@@ -342,7 +342,10 @@ def fault(args, database):
         told, slowest, most = served_everywhere(cluster), {}, 0
         for number in range(rounds):
             # What a node that was cut off has left on the server must go by itself.
-            most = max(most, int(cluster.nodes[0].sql("SELECT count(*) FROM pg_stat_activity")[0][0]))
+            here = int(cluster.nodes[0].sql("SELECT count(*) FROM pg_stat_activity")[0][0])
+            most = max(most, here)
+            if number % 10 == 0:
+                print(f"round {number}: {here} connections to the database", flush=True)
             expect(most < 150, f"round {number}: {most} connections to the database")
             order = random.sample(range(3), 3)
             for kinds in ({order[0]: "killed", order[1]: "cut"}, {order[2]: "frozen"}):
