@@ -96,6 +96,32 @@ def our_plugins(manager, daemon, job):
     issuer.down()
 
 
+def removed_but_named(manager, daemon, job):
+    step("a plugin's package is removed while the configuration names it: said, line by line, and nobody let in")
+    own = pathlib.Path(CONF, "60-webhook-signature.conf")
+    path, body = f"/api/jobs/{job}/trigger?wait=60", b"{ }"
+    signed = sign(pathlib.Path("/etc/usher/webhook-secrets").read_text().strip(), body)
+    said = manager.remove("usherd-auth-webhook")
+    complaint = (f"{CHAINS}:2: [auth] trigger: there is no plugin webhook-signature at "
+                 f"{os.path.dirname(glob.glob('/usr/lib*/usher/plugins/oidc.so')[0])}/webhook-signature.so: "
+                 "install its package (usherd-auth-webhook)")
+    for words in (complaint, "usherd is not restarted"):
+        expect(words in said, f"the removal did not say '{words}': {said}")
+    status, answer = request("POST", path, headers=signed, body=body)
+    expect(status == 200, f"the daemon that runs should go on with what it has loaded: {status} {answer}")
+    status, answer = request("GET", "/readyz")
+    expect(status == 503 and "webhook-signature.so is gone" in json.dumps(answer), f"readyz: {status} {answer}")
+    daemon.stop()
+    refused = daemon.refuses_to_start()
+    expect(refused.returncode == 2 and complaint in refused.stderr, f"it ended with {refused.returncode}: {refused.stderr}")
+    manager.install("usherd-auth-webhook")
+    if (kept := own.with_name(own.name + ".rpmsave")).exists():
+        kept.rename(own)
+    daemon.start()
+    status, answer = request("POST", path, headers=signed, body=body + b" ")
+    expect(status == 401, f"a signature of another body: {status} {answer}")
+
+
 def forget_our_plugins():
     """What the operator made beside the packages, and must take away himself."""
     for path in (CHAINS, "/etc/usher/webhook-secrets", "/etc/usher/webhook-job-secrets", "/etc/usher/oidc.json",
