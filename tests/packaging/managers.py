@@ -33,7 +33,7 @@ class Apt:
         self._apt("install", "--allow-downgrades", *(f"{name}={version}" for name in self.PACKAGES))
 
     def remove(self, *names):
-        self._apt("remove", *names)
+        return self._apt("remove", *names)
 
     def purge(self, *names):
         self._apt("purge", *names)
@@ -131,7 +131,7 @@ class Dnf:
         self._dnf("downgrade", *(f"{name}-{version}" for name in self.PACKAGES))
 
     def remove(self, *names):
-        self._dnf("remove", *names)
+        return self._dnf("remove", *names)
 
     def purge(self, *names):
         """What the manual page says: the data is an administrator's to delete."""
