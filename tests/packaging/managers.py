@@ -111,7 +111,8 @@ class Dnf:
     KEEPS_CONFIGURATION = False  # an unchanged file goes with its package, a changed one stays as .rpmsave
 
     def _dnf(self, *words):
-        return run("dnf", "-q", "-y", "--releasever=1", "--disablerepo=*", "--enablerepo=usher", *words)
+        # Not -q, which keeps what packages' scripts say to itself.
+        return run("dnf", "-y", "--releasever=1", "--disablerepo=*", "--enablerepo=usher", *words)
 
     def repository(self, name):
         repos = pathlib.Path("/etc/yum.repos.d")
