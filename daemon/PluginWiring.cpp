@@ -6,6 +6,8 @@
 
 #include <Poco/Logger.h>
 
+#include <unistd.h>
+
 namespace usher {
 
 void PluginServices::log(int severity, const std::string& plugin, const std::string& requestId,
@@ -146,8 +148,13 @@ void addHealthParts(Health& health, NodeStore& nodes, const Clock& clock, const 
         std::string problems;
         for (const PluginStatus& status : plugins.status()) {
             if (!status.healthy) problems += status.name + ": " + status.reason + "; ";
-            if (status.differsFromDisk)
-                problems += status.name + ": another version is on disk, " +
+            if (!status.differsFromDisk) continue;
+            problems += status.name;
+            if (::access(status.path.c_str(), F_OK) != 0)
+                problems +=
+                    ": its file " + status.path + " is gone, usherd would not start again without it; ";
+            else
+                problems += std::string(": another version is on disk, ") +
                             (status.isolated ? "reload" : "restart") + " to load it; ";
         }
         return problems;

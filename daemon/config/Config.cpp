@@ -2,6 +2,7 @@
 
 #include "base/IniFile.h"
 #include "base/Text.h"
+#include "config/PluginFiles.h"
 
 #include <algorithm>
 #include <climits>
@@ -234,10 +235,6 @@ void checkFiles(Config& config, std::vector<std::string>& problems) {
         problems.push_back(config.file + ": [http] tls_certificate and tls_key go together");
     if (!config.launcherIsSocket) program(config.launcher, "[exec] launcher");
     program(config.leader, "[exec] leader");
-    for (const PluginSection& section : config.plugins)
-        if (::access(section.path.c_str(), R_OK) != 0)
-            problems.push_back(config.file + ": [plugins." + section.name + "] there is no plugin at " +
-                               section.path + "; set path, or take the name out of [auth]");
 }
 
 } // namespace
@@ -378,6 +375,7 @@ ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults,
     for (PluginSection& section : config.plugins)
         if (section.path.empty()) section.path = config.pluginDir + "/" + section.name + ".so";
     if (result.problems.empty()) checkFiles(config, result.problems);
+    checkPluginFiles(config, file, result.problems);
     return result;
 }
 

@@ -4,9 +4,14 @@
 
 #include <curl/curl.h>
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
+#include <cstdlib>
 #include <memory>
+#include <set>
 
 namespace usher::oidc {
 
@@ -33,6 +38,27 @@ curl_socket_t openSocket(void*, curlsocktype, curl_sockaddr* address) {
     return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
+/// The sockets that programs which are started now would inherit.
+std::set<int> inheritableSockets() {
+    std::set<int> found;
+    const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir("/proc/self/fd"), ::closedir);
+    while (const dirent* entry = folder ? ::readdir(folder.get()) : nullptr) {
+        const int fd = std::atoi(entry->d_name);
+        const int flags = ::fcntl(fd, F_GETFD);
+        struct stat st {};
+        if (flags >= 0 && !(flags & FD_CLOEXEC) && ::fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode))
+            found.insert(fd);
+    }
+    return found;
+}
+
+/// libcurl makes pairs of sockets to be woken by, and for the thread that resolves a name; no option makes
+/// them close-on-exec.
+void closeOnExec(const std::set<int>& but) {
+    for (int fd : inheritableSockets())
+        if (!but.count(fd)) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
 long millisecondsLeft(Fetch::Deadline until) {
     return static_cast<long>(
         std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now())
@@ -50,7 +76,9 @@ Fetch::~Fetch() {
 }
 
 std::string Fetch::get(const std::string& url, Deadline until) {
+    const std::set<int> notOurs = inheritableSockets();
     const std::unique_ptr<CURLM, CURLMcode (*)(CURLM*)> multi(curl_multi_init(), curl_multi_cleanup);
+    closeOnExec(notOurs);
     const std::unique_ptr<CURL, void (*)(CURL*)> easy(curl_easy_init(), curl_easy_cleanup);
     const long patience = millisecondsLeft(until);
     if (!multi || !easy) throw FetchFailed("out of memory");
@@ -86,6 +114,7 @@ std::string Fetch::get(const std::string& url, Deadline until) {
     int running = 1;
     while (running > 0 && !_aborted) {
         if (curl_multi_perform(multi.get(), &running) != CURLM_OK) break;
+        closeOnExec(notOurs);
         if (running > 0) curl_multi_poll(multi.get(), nullptr, 0, 1000, nullptr);
     }
     {

@@ -8,7 +8,6 @@ import pathlib
 import re
 import signal
 import sqlite3
-import subprocess
 import sys
 import time
 
@@ -153,8 +152,7 @@ def downgrade(old, daemon):
     MANAGER.repository(sys.argv[1])
     MANAGER.downgrade(old)
     expect(MANAGER.version("usherd") == old, f"after the downgrade: {MANAGER.version('usherd')}")
-    refused = subprocess.run(["setpriv", "--reuid=usher", "--regid=usher", "--clear-groups", "usherd", "--launcher",
-                              "/run/usher/launcher.sock"], capture_output=True, text=True, timeout=60)
+    refused = daemon.refuses_to_start()
     reason = [line for line in refused.stderr.splitlines() if "schema version 998" in line]
     expect(refused.returncode == 1 and reason, f"it ended with {refused.returncode}: {refused.stderr[-1000:]}")
     print("   " + reason[-1][-200:])
@@ -201,6 +199,7 @@ def main():
     job = job_id("first")
     plugins.somebody_elses(MANAGER, daemon, job, key_of("first"))
     plugins.our_plugins(MANAGER, daemon, job)
+    plugins.removed_but_named(MANAGER, daemon, job)
     trigger = f"/api/jobs/{job}/trigger"
     restarts(trigger, launcher, daemon)
     old = upgrade(trigger, launcher, daemon)

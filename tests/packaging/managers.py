@@ -33,7 +33,7 @@ class Apt:
         self._apt("install", "--allow-downgrades", *(f"{name}={version}" for name in self.PACKAGES))
 
     def remove(self, *names):
-        self._apt("remove", *names)
+        return self._apt("remove", *names)
 
     def purge(self, *names):
         self._apt("purge", *names)
@@ -111,7 +111,8 @@ class Dnf:
     KEEPS_CONFIGURATION = False  # an unchanged file goes with its package, a changed one stays as .rpmsave
 
     def _dnf(self, *words):
-        return run("dnf", "-q", "-y", "--releasever=1", "--disablerepo=*", "--enablerepo=usher", *words)
+        # Not -q, which keeps what packages' scripts say to itself.
+        return run("dnf", "-y", "--releasever=1", "--disablerepo=*", "--enablerepo=usher", *words)
 
     def repository(self, name):
         repos = pathlib.Path("/etc/yum.repos.d")
@@ -131,7 +132,7 @@ class Dnf:
         self._dnf("downgrade", *(f"{name}-{version}" for name in self.PACKAGES))
 
     def remove(self, *names):
-        self._dnf("remove", *names)
+        return self._dnf("remove", *names)
 
     def purge(self, *names):
         """What the manual page says: the data is an administrator's to delete."""

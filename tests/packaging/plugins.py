@@ -11,7 +11,7 @@ import secrets
 import ssl
 
 from issuer import Issuer, Key, token
-from steps import ctl, expect, request, run, step
+from steps import ctl, expect, request, run, step, until
 
 CONF = "/etc/usher/conf.d/"
 CHAINS = CONF + "80-chains.conf"
@@ -94,6 +94,31 @@ def our_plugins(manager, daemon, job):
     asked("a token that another key has signed", (401, "INVALID_TOKEN_SIGNATURE"),
           token(rsa, issuer.github(), sign=Key("/tmp", "stranger").sign))
     issuer.down()
+
+
+def removed_but_named(manager, daemon, job):
+    step("a plugin's package is removed while the configuration names it: said, line by line, and nobody let in")
+    own = pathlib.Path(CONF, "60-webhook-signature.conf")
+    path, body = f"/api/jobs/{job}/trigger?wait=60", b"{ }"
+    signed = sign(pathlib.Path("/etc/usher/webhook-secrets").read_text().strip(), body)
+    said = manager.remove("usherd-auth-webhook")
+    complaint = (f"{CHAINS}:2: [auth] trigger: there is no plugin webhook-signature at "
+                 f"{os.path.dirname(glob.glob('/usr/lib*/usher/plugins/oidc.so')[0])}/webhook-signature.so: "
+                 "install its package (usherd-auth-webhook)")
+    for words in (complaint, "usherd is not restarted"):
+        expect(words in said, f"the removal did not say '{words}': {said}")
+    status, answer = request("POST", path, headers=signed, body=body)
+    expect(status == 200, f"the daemon that runs should go on with what it has loaded: {status} {answer}")
+    until(lambda: "webhook-signature.so is gone" in json.dumps(request("GET", "/readyz")), 30, "readyz says that the file is gone")
+    daemon.stop()
+    refused = daemon.refuses_to_start()
+    expect(refused.returncode == 2 and complaint in refused.stderr, f"it ended with {refused.returncode}: {refused.stderr}")
+    manager.install("usherd-auth-webhook")
+    if (kept := own.with_name(own.name + ".rpmsave")).exists():
+        kept.rename(own)
+    daemon.start()
+    status, answer = request("POST", path, headers=signed, body=body + b" ")
+    expect(status == 401, f"a signature of another body: {status} {answer}")
 
 
 def forget_our_plugins():

@@ -66,6 +66,12 @@ class Service:
                                             stderr=log, pass_fds=inherited, start_new_session=True)
         self.wait_for("READY=1")
 
+    def refuses_to_start(self):
+        """Its user and its command, by hand: what it says and how it ends."""
+        unit = self.settings()
+        return subprocess.run(["setpriv", "--reuid=" + unit["User"], "--regid=" + unit["Group"], "--clear-groups"] +
+                              unit["ExecStart"].split(), capture_output=True, text=True, timeout=60)
+
     def wait_for(self, note, seconds=30):
         self.channel.settimeout(0.2)
         end = time.monotonic() + seconds

@@ -5,7 +5,9 @@ the issuer changes its keys, is away, or is slow. On both databases; in the daem
     tests/support/with-postgres tests/plugins/oidc.py --build-dir build/dev
 """
 import json
+import os
 import pathlib
+import re
 import secrets
 import sys
 import threading
@@ -37,6 +39,14 @@ class Pipeline:
             expect(answer.headers.get("www-authenticate", "").startswith("Bearer"), f"{what}: {answer.headers}")
         self.judged += 1
         return answer
+
+
+def inheritable_sockets(process):
+    """Of the daemon and its children, beside what they were started with: what is not close-on-exec."""
+    children = pathlib.Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return [(str(fd), os.readlink(fd)) for pid in (process, *children) for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir()
+            if int(fd.name) > 2 and os.readlink(fd).startswith("socket:")
+            and not int(re.search(r"flags:\s*(\d+)", pathlib.Path(f"/proc/{pid}/fdinfo/{fd.name}").read_text())[1], 8) & os.O_CLOEXEC]
 
 
 def twice(claims, name, value):
@@ -231,6 +241,7 @@ def outages(pipeline, issuer, rsa, shop):
         "POST", f"/api/jobs/{shop}/trigger", {"Authorization": "Bearer " + jwt})) for _ in range(40)]
     for thread in waits:
         thread.start()
+    expect(not (open_to_all := inheritable_sockets(daemon.process.pid)), f"programs would inherit {open_to_all}")
     for _ in range(10):
         begin = time.monotonic()
         pipeline.allowed("a known key beside 40 that wait", known, shop)

@@ -75,8 +75,9 @@ private:
         for (const std::string& problem : readConfig(folder + "/all.conf", defaults).problems) {
             CPPUNIT_ASSERT_MESSAGE(problem, problem.find("unknown key") == std::string::npos);
             bool hasNoDefault = false;
-            for (const char* name : {"public_url", "tls_", "trusted_proxies", "password_file", "secret_file",
-                                     "throttle_exempt", "capacity", "key_file", "allow", "[cluster] address"})
+            for (const char* name :
+                 {"public_url", "tls_", "trusted_proxies", "password_file", "secret_file", "throttle_exempt",
+                  "capacity", "key_file", "allow", "[cluster] address", "there is no plugin"})
                 hasNoDefault = hasNoDefault || problem.find(name) != std::string::npos;
             CPPUNIT_ASSERT_MESSAGE(problem, hasNoDefault);
         }
