@@ -568,12 +568,15 @@ def raw_trigger(port, job, key, idempotency=None):
             f"{more}Content-Length: 2\r\nContent-Type: application/json\r\n\r\n{{}}").encode()
 
 
-def main(row, fault, databases=("sqlite", "postgres")):
+def main(row, fault, databases=("sqlite", "postgres"), options=None):
+    """`options` adds the row's own to the parser."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--long", action="store_true", help="the size of the design")
     parser.add_argument("--rounds", type=int, default=0, help="so many, whatever the form says")
     parser.add_argument("--build-dir", default=str(ROOT / "build" / "dev"))
     parser.add_argument("--database", choices=("sqlite", "postgres"))
+    if options:
+        options(parser)
     args = parser.parse_args()
     code, done = 0, 0
     for database in databases:
