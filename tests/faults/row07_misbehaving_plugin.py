@@ -11,6 +11,7 @@ from misbehaving import Misbehaving
 KINDS = ("garbage", "null", "long", "throw", "abort", "segfault", "exit", "loop", "leak", "double-free", "stack", "close")
 TAME = ("garbage", "null", "long", "throw", "leak")  # what a plugin in the daemon's own process may do at all
 BACK_MS = 200
+PATIENCE = 150  # seconds: a machine that stands still for a while is no daemon that does not answer
 # Three losses in 10 s are made good at once; more are slowed down on purpose, until a helper has lived for 10 s.
 PAUSE = 3.6  # from one loss to the next at least
 CALM = 10.5  # after a round that was late: for whatever reason, it must not make the next ones late
@@ -34,7 +35,7 @@ def awaited(world, client, kind, seconds):
 
 def one(world, kind, rounds, back, problems, later=0.0):
     time.sleep(later)
-    client = Client(world.daemon.port, 20)
+    client = Client(world.daemon.port, PATIENCE)
     try:
         for number in range(rounds):
             awaited(world, client, kind, 10)
@@ -59,7 +60,7 @@ def fault(args, database):
     rounds = args.rounds or (100 if args.long else 1)
     chosen = tuple(args.kind or KINDS)
     with Misbehaving(args, database, ["inproc"], "inproc", 1000) as world:
-        client = Client(world.daemon.port, 20)
+        client = Client(world.daemon.port, PATIENCE)
         for kind in (k for k in TAME if k in chosen):
             for _ in range(min(rounds, 3) if kind == "leak" else rounds):
                 answer = world.trigger(client, "inproc", kind)

@@ -63,6 +63,7 @@ class OidcRulesTest : public CppUnit::TestFixture {
                                                            {"acme/shop", "evil/acme/shop"},
                                                            {"acme/shop", "Acme/shop"},
                                                            {"acme/shop", "acme/sho"},
+                                                           {"acme/shop", "cme/shop"},
                                                            {"acme/shop", ""},
                                                            {"refs/tags/v*", "refs/tags/v1/x"},
                                                            {"refs/tags/v*", "refs/heads/v1"},

@@ -93,7 +93,8 @@ class OidcTokenTest : public CppUnit::TestFixture {
         const std::string text = compact(header, claims, "sig!");
         CPPUNIT_ASSERT_EQUAL(std::string("c2lnIQ"), text.substr(text.rfind('.') + 1));
         const std::string front = text.substr(0, text.rfind('.') + 1);
-        for (const char* other : {"c2lnIQ==", "c2lnIR", "c2ln IQ", "c2lnI", "c2ln+Q", "c2ln/Q", "c2lnIQ\n"})
+        for (const char* other :
+             {"c2lnIQ==", "c2lnIR", "c2ln IQ", "c2lnI", "c2lnA", "c2ln+Q", "c2ln/Q", "c2lnIQ\n"})
             CPPUNIT_ASSERT_MESSAGE(other, !readToken(front + other));
     }
 };
