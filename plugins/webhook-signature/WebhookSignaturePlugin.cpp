@@ -73,6 +73,9 @@ WebhookSignaturePlugin::readSettings(const auth::Host& host, const auth::Config&
             throw auth::ConfigError("accept must be some of github, gitlab, standard");
         settings->accepted[kind - kKinds] = true;
     }
+    if (std::none_of(std::begin(settings->accepted), std::end(settings->accepted),
+                     [](bool one) { return one; }))
+        throw auth::ConfigError("accept names no way to sign");
     return settings;
 }
 

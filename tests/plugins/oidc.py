@@ -139,7 +139,7 @@ def judge(args, database, isolated):
         daemon.end()
         daemon.write_config(
             daemon.config, daemon.folder / "state", daemon.port,
-            "[auth]\ntrigger = oidc, api-key\nrun = oidc, api-key, session\nthrottle_exempt = 127.0.0.1\n"
+            "[auth]\ntrigger = oidc, api-key\nrun = oidc, api-key, session\nmanage = oidc, session\nthrottle_exempt = 127.0.0.1\n"
             f"[plugins.oidc]\nrules_file = {write_rules(daemon, issuer, other, shop, tools)}\n"
             "refetch_seconds = 1\nrefresh_seconds = 30\nfetch_timeout_ms = 1000\n"
             f"isolation = {'process' if isolated else 'inproc'}\n")
@@ -199,8 +199,10 @@ def tokens(pipeline, issuer, rsa, elliptic, shop, tools):
     expect((answer.status, answer.code()) == (403, "TOKEN_NOT_AUTHORIZED"), f"cancels another's run: {answer}")
     answer = read(token(rsa, issuer.github()), "POST", "/cancel")
     expect(answer.status in (200, 202, 409), f"cancels its run: {answer}")
-    answer = pipeline.client.request("GET", "/api/jobs", {"Authorization": "Bearer " + token(rsa, issuer.github())})
-    expect(answer.status == 401, f"a token opens another door: {answer}")
+    # Asked about anything else it has nothing to say, whoever it is.
+    for method, path in (("GET", "/api/jobs"), ("GET", f"/api/jobs/{shop}"), ("DELETE", f"/api/jobs/{shop}")):
+        answer = pipeline.client.request(method, path, {"Authorization": "Bearer " + token(rsa, issuer.github())})
+        expect(answer.status == 401, f"a token opens another door: {method} {path}: {answer}")
 
 
 def two_issuers(pipeline, issuer, other, rsa, twin, shop):
