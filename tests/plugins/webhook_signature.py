@@ -139,6 +139,8 @@ def judge(args, database, isolated):
         # Time, and the same delivery again: also with another time, as a sender that tries again signs it.
         sender.refused("too old", job, standard(every, "msg_old", off=-310), 401, "SIGNATURE_EXPIRED")
         sender.refused("too new", job, standard(every, "msg_new", off=310), 401, "SIGNATURE_EXPIRED")
+        for then in (-2**63, 2**63 - 1):
+            sender.refused("centuries off", job, standard(every, "msg_far", then=str(then)), 401, "SIGNATURE_EXPIRED")
         sender.allowed("old, and not too old", job, standard(every, "msg_old", off=-280))
         sender.allowed("new, and not too new", job, standard(every, "msg_new", off=280))
         again = standard(every, "msg_twice")

@@ -296,8 +296,10 @@ usher_status FakePluginHost::secret(const usher_host* host, usher_str name, char
             return field.first == text(name) + "_file";
         });
         if (file == config.end()) return USHER_INVALID;
+        const std::ifstream stream(file->second);
+        if (!stream) return USHER_INVALID;
         std::ostringstream content;
-        content << std::ifstream(file->second).rdbuf();
+        content << stream.rdbuf();
         value = content.str();
     }
     *length = value.size();

@@ -12,12 +12,16 @@ namespace {
 
 const std::string kJob = "3f0c8a52-5b7e-4c39-9d21-6a0f1be47c11", kSecret = "a-secret-of-thirty-characters!";
 
-Fields standard(const std::string& id, std::int64_t off = 0) {
+Fields github(const std::string& secret) {
+    return {{"X-Hub-Signature-256", "sha256=" + usher::plugin::toHex(usher::plugin::hmacSha256(secret, ""))}};
+}
+
+Fields standard(const std::string& id, std::int64_t off = 0, const std::string& secret = kSecret) {
     const std::string then = std::to_string(usher::plugin::nowMicros() / 1'000'000 + off);
     return {{"webhook-id", id},
             {"webhook-timestamp", then},
             {"webhook-signature",
-             "v1," + usher::plugin::toBase64(usher::plugin::hmacSha256(kSecret, id + "." + then + "."))}};
+             "v1," + usher::plugin::toBase64(usher::plugin::hmacSha256(secret, id + "." + then + "."))}};
 }
 
 } // namespace
@@ -27,6 +31,9 @@ class WebhookPluginTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(WebhookPluginTest);
     CPPUNIT_TEST(aDeliveryCountsWhenItWasCarriedOut);
     CPPUNIT_TEST(anAnswerThatCameTooLateCostsNothing);
+    CPPUNIT_TEST(everySecretIsGoodForEveryWay);
+    CPPUNIT_TEST(aKeyInBase64IsForStandardWebhooksAlone);
+    CPPUNIT_TEST(moreThanIsRememberedIsNoReplayAndNotLetIn);
     CPPUNIT_TEST(aRefusalSaysWhoseAndWhy);
     CPPUNIT_TEST(withoutAGoodConfigurationThereIsNoPlugin);
     CPPUNIT_TEST_SUITE_END();
@@ -62,6 +69,39 @@ class WebhookPluginTest : public CppUnit::TestFixture {
                              host.ask(question(standard("msg_late"))).decision);
     }
 
+    void everySecretIsGoodForEveryWay() {
+        const std::string secrets[] = {kSecret, "another-secret-of-30-letters!!",
+                                       "and-one-more-of-thirty-letters"};
+        const TemporaryFile three(secrets[0] + "\n" + secrets[1] + "\n" + secrets[2] + "\n");
+        FakePluginHost changing(USHER_WEBHOOK_SO, "", {{"secret_file", three.path()}});
+        CPPUNIT_ASSERT(changing.start());
+        for (const std::string& secret : secrets)
+            for (const Fields& way :
+                 {github(secret), Fields{{"X-Gitlab-Token", secret}}, standard("msg_" + secret, 0, secret)})
+                CPPUNIT_ASSERT_EQUAL_MESSAGE(secret + way.back().first, static_cast<int>(USHER_ALLOW),
+                                             changing.ask(question(way)).decision);
+    }
+
+    void aKeyInBase64IsForStandardWebhooksAlone() {
+        const std::string text = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3", key = "0123456789abcdef01234567";
+        const TemporaryFile one(text + "\n");
+        FakePluginHost other(USHER_WEBHOOK_SO, "", {{"secret_file", one.path()}});
+        CPPUNIT_ASSERT(other.start());
+        for (const Fields& way : {github(text), Fields{{"X-Gitlab-Token", text}}, standard("msg_1", 0, key)})
+            CPPUNIT_ASSERT_EQUAL(static_cast<int>(USHER_ALLOW), other.ask(question(way)).decision);
+        for (const Fields& way : {github(key), Fields{{"X-Gitlab-Token", key}}, standard("msg_2", 0, text)})
+            CPPUNIT_ASSERT_EQUAL(std::string("INVALID_SIGNATURE"), other.ask(question(way)).code);
+    }
+
+    void moreThanIsRememberedIsNoReplayAndNotLetIn() {
+        CPPUNIT_ASSERT(host.start());
+        for (int i = 0; i < 100'000; ++i)
+            host.askAndSettle(question(standard("msg_" + std::to_string(i))), USHER_ACCEPTED);
+        CPPUNIT_ASSERT_EQUAL(static_cast<int>(USHER_ERROR), host.ask(question(standard("msg_new"))).decision);
+        CPPUNIT_ASSERT_EQUAL(std::string("WEBHOOK_REPLAYED"), host.ask(question(standard("msg_0"))).code);
+        CPPUNIT_ASSERT_EQUAL(static_cast<int>(USHER_ALLOW), host.ask(question(github(kSecret))).decision);
+    }
+
     void aRefusalSaysWhoseAndWhy() {
         CPPUNIT_ASSERT(host.start());
         const Said forged = host.ask(question({{"X-Gitlab-Token", "another-secret-of-30-letters!!"}}));
@@ -86,14 +126,16 @@ class WebhookPluginTest : public CppUnit::TestFixture {
 
     void withoutAGoodConfigurationThereIsNoPlugin() {
         const TemporaryFile nothing("# no secret\n");
-        for (const Fields& config : {Fields{}, Fields{{"secret_file", nothing.path()}},
-                                     Fields{{"secret_file", "/nonexistent/secret"}},
-                                     Fields{{"secret_file", file.path()}, {"accept", "github, gitea"}},
-                                     Fields{{"secret_file", file.path()}, {"accept", ""}},
-                                     Fields{{"secret_file", file.path()}, {"tolerance", "10"}},
-                                     Fields{{"secret_file", file.path()}, {"tolerance_seconds", "3601"}},
-                                     Fields{{"secret_file", file.path()}, {"tolerance_seconds", "0"}},
-                                     Fields{{"secret_file", file.path()}, {"remember_seconds", "60"}}}) {
+        for (const Fields& config :
+             {Fields{}, Fields{{"secret_file", nothing.path()}},
+              Fields{{"secret_file", "/nonexistent/secret"}},
+              Fields{{"secret_file", file.path()}, {"job_secrets_file", "/nonexistent/secret"}},
+              Fields{{"secret_file", file.path()}, {"accept", "github, gitea"}},
+              Fields{{"secret_file", file.path()}, {"accept", ""}},
+              Fields{{"secret_file", file.path()}, {"tolerance", "10"}},
+              Fields{{"secret_file", file.path()}, {"tolerance_seconds", "3601"}},
+              Fields{{"secret_file", file.path()}, {"tolerance_seconds", "0"}},
+              Fields{{"secret_file", file.path()}, {"remember_seconds", "60"}}}) {
             FakePluginHost other(USHER_WEBHOOK_SO, "", config);
             CPPUNIT_ASSERT_MESSAGE(config.empty() ? "" : config.back().first + "=" + config.back().second,
                                    !other.start());
