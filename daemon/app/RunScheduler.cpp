@@ -308,10 +308,15 @@ void RunScheduler::storeFinished(Reports& reports, std::size_t first) {
 void RunScheduler::noteLastRuns(bool now) {
     if (_lastRuns.empty() || (!now && _clock.instant() < _lastRunsNoted + kNoteEvery)) return;
     try {
-        _store.noteLastRuns(_lastRuns);
-        _lastRuns.clear();
+        const std::vector<std::string> held = _store.noteLastRuns(_lastRuns);
+        std::erase_if(_lastRuns, [&](const auto& one) {
+            return std::find(held.begin(), held.end(), one.first) == held.end();
+        });
     } catch (const StorageUnavailable&) {
-        // Somebody may hold a job's row for long; runs do not wait for that, and it is tried again.
+        // Kept for the next time.
+    } catch (const std::exception& error) {
+        _logger.warning("when jobs ran last was not noted: " + std::string(error.what()));
+        _lastRuns.clear(); // a nicety; runs do not wait for it
     }
     _lastRunsNoted = _clock.instant();
 }

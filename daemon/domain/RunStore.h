@@ -114,8 +114,9 @@ public:
     /// any more.
     virtual std::vector<bool> finish(std::span<const RunOutcome>) = 0;
     /// When these jobs ran last, by job id; never moves back. Apart from finish(), because a job's row would
-    /// be written for each of its runs.
-    virtual void noteLastRuns(const std::map<std::string, Micros>&) = 0;
+    /// be written for each of its runs. Does not wait for a job that somebody else holds: gives the ids of
+    /// those, to be noted later.
+    virtual std::vector<std::string> noteLastRuns(const std::map<std::string, Micros>&) = 0;
     /// running → queued with attempt + 1, not to be claimed before `delay` is over by the database's clock;
     /// for an attempt that failed and may be tried again. Its results are dropped, its end stays in the
     /// timeline. False: not ours any more, or somebody wants it cancelled, and nothing was changed.

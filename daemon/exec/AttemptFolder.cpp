@@ -24,9 +24,11 @@ UniqueFd AttemptFolder::openRun() const {
                                            : UniqueFd();
 }
 
-UniqueFd AttemptFolder::open() const {
-    UniqueFd run = openRun();
-    return run ? openBeneath(run.get(), attemptFolder(_attempt), O_RDONLY | O_DIRECTORY) : UniqueFd();
+int AttemptFolder::descriptor() const {
+    if (_folder) return _folder.get();
+    if (UniqueFd run = openRun())
+        _folder = openBeneath(run.get(), attemptFolder(_attempt), O_RDONLY | O_DIRECTORY);
+    return _folder.get();
 }
 
 void AttemptFolder::prepare() const {
@@ -38,47 +40,42 @@ void AttemptFolder::prepare() const {
 }
 
 bool AttemptFolder::begun() const {
-    return static_cast<bool>(open());
+    return descriptor() >= 0;
 }
 
 std::optional<LeaderIdentity> AttemptFolder::identity() const {
-    UniqueFd folder = open();
-    const auto first = folder ? JournalLines::read(folder.get(), 0, 1) : std::vector<JournalLines::Line>{};
+    const int folder = descriptor();
+    const auto first = folder >= 0 ? JournalLines::read(folder, 0, 1) : std::vector<JournalLines::Line>{};
     return first.empty() ? std::nullopt : identityFrom(first.front().entry);
 }
 
 bool AttemptFolder::hasResult() const {
-    UniqueFd folder = open();
-    return folder && openBeneath(folder.get(), "result.json", O_PATH | O_NOFOLLOW);
+    const int folder = descriptor();
+    const auto last = folder >= 0 ? JournalLines::last(folder) : std::nullopt;
+    return last && last->value("t", "") == "end";
 }
 
-std::optional<RunOutcome> AttemptFolder::result() const {
-    UniqueFd folder = open();
-    auto text = folder ? readBeneath(folder.get(), "result.json", 256u << 20) : std::nullopt;
-    if (!text) return std::nullopt;
-    return outcomeFromJson(*text);
+std::optional<RunOutcome> AttemptFolder::resultIn(const Json& end) const {
+    if (auto outcome = end.find("outcome"); outcome != end.end()) return outcomeFrom(*outcome);
+    const auto text = readWritten(descriptor(), "result.json");
+    return text ? std::optional(outcomeFromJson(*text)) : std::nullopt;
 }
 
 std::optional<RunTest> AttemptFolder::testResult(int position) const {
-    UniqueFd folder = open();
-    auto text =
-        folder ? readBeneath(folder.get(), "result-" + std::to_string(position) + ".json") : std::nullopt;
-    if (!text) {
-        if (auto whole = result())
-            for (RunTest& test : whole->tests)
-                if (test.position == position) return std::move(test);
-        return std::nullopt;
-    }
+    const int folder = descriptor();
+    const auto text =
+        folder >= 0 ? readWritten(folder, "result-" + std::to_string(position) + ".json") : std::nullopt;
+    if (!text) return std::nullopt;
     auto json = parseJson(*text, {.maxBytes = 64u << 20});
     const Json* test = std::get_if<Json>(&json);
     return test ? std::optional(runTestFrom(*test)) : std::nullopt;
 }
 
 UniqueFd AttemptFolder::connect() const {
-    UniqueFd folder = open();
+    const int folder = descriptor();
     // By descriptor: the folder's own path may be longer than a socket's name may be.
-    return folder ? connectPackets("/proc/self/fd/" + std::to_string(folder.get()) + "/control.sock")
-                  : UniqueFd();
+    return folder >= 0 ? connectPackets("/proc/self/fd/" + std::to_string(folder) + "/control.sock")
+                       : UniqueFd();
 }
 
 } // namespace usher

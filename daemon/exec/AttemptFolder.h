@@ -10,7 +10,7 @@
 namespace usher {
 
 /// One attempt's folder as the daemon sees it: what it writes before a leader exists, and what it can learn
-/// afterwards about the leader and its result. Holds no state but paths; [any-thread].
+/// afterwards about the leader and its result. Keeps the folder open once it was there. One thread.
 class AttemptFolder {
 public:
     AttemptFolder(std::string runsDir, std::string runId, int attempt);
@@ -21,19 +21,22 @@ public:
     bool begun() const;
     std::optional<LeaderIdentity> identity() const;
     bool hasResult() const;
-    /// Throws std::runtime_error when the file is there and cannot be understood.
-    std::optional<RunOutcome> result() const;
+    /// By the journal's line {"t":"end"}. Nothing when it is not whole. Throws std::runtime_error when it
+    /// cannot be understood.
+    std::optional<RunOutcome> resultIn(const Json& end) const;
+    /// Of a test that was not the run's last.
     std::optional<RunTest> testResult(int position) const;
     /// A connection to the leader's control.sock; empty when nobody listens (yet: Control.h).
     UniqueFd connect() const;
-    /// The attempt's folder, empty when there is none.
-    UniqueFd open() const;
+    /// The attempt's folder, -1 when there is none (yet). Stays this object's.
+    int descriptor() const;
 
 private:
     UniqueFd openRun() const;
 
     std::string _runsDir, _runId;
     int _attempt;
+    mutable UniqueFd _folder;
 };
 
 } // namespace usher

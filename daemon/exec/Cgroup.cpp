@@ -22,6 +22,11 @@ std::string limitText(std::int64_t limit) {
     return limit > 0 ? std::to_string(limit) : "max";
 }
 
+pid_t forkAs(Kin kin) {
+    if (kin == Kin::child) return ::fork();
+    return static_cast<pid_t>(::syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0));
+}
+
 } // namespace
 
 std::vector<Cgroup> Cgroup::children() const {
@@ -84,20 +89,23 @@ bool Cgroup::remove() const {
     return ::rmdir(_path.c_str()) == 0 || errno == ENOENT;
 }
 
-pid_t forkInto(const Cgroup& group, void (*failed)(const void*), const void* context) {
-    if (!group) return ::fork();
+pid_t forkInto(const Cgroup& group, void (*failed)(const void*), const void* context, Kin kin) {
+    if (!group) return forkAs(kin);
     UniqueFd folder(::open(group.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!folder) return -1;
     clone_args arguments{};
     arguments.flags = CLONE_INTO_CGROUP;
-    arguments.exit_signal = SIGCHLD;
+    if (kin == Kin::sibling)
+        arguments.flags |= CLONE_PARENT; // and the signal is that of our own end
+    else
+        arguments.exit_signal = SIGCHLD;
     arguments.cgroup = static_cast<std::uint64_t>(folder.get());
     const auto born = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
     // ENOSYS: RestrictNamespaces= of the service, whose filter cannot look into the call's arguments.
     if (born >= 0 || errno == EAGAIN || errno == ENOMEM) return born;
     UniqueFd entry(::openat(folder.get(), "cgroup.procs", O_WRONLY | O_CLOEXEC));
     if (!entry) return -1;
-    const pid_t child = ::fork();
+    const pid_t child = forkAs(kin);
     if (child == 0 && ::write(entry.get(), "0", 1) != 1) {
         if (failed) failed(context);
         ::_exit(127);

@@ -56,10 +56,13 @@ private:
     std::string _path;
 };
 
+/// Whose child a new process is: of who forks, or its sibling, which its parent reaps.
+enum class Kin { child, sibling };
+
 /// fork() whose child is in `group` before it does anything; without a group just fork(). Born there where
 /// the kernel and the service's filters let it (clone3), else it moves itself. A child that could not be
-/// moved ends with `code` 127, and `failed` (may be empty) is called in it first. For programs with one
-/// thread.
-pid_t forkInto(const Cgroup& group, void (*failed)(const void*) = nullptr, const void* context = nullptr);
+/// moved ends with code 127, and `failed` (may be empty) is called in it first. For programs with one thread.
+pid_t forkInto(const Cgroup& group, void (*failed)(const void*) = nullptr, const void* context = nullptr,
+               Kin kin = Kin::child);
 
 } // namespace usher

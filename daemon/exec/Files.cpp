@@ -166,6 +166,18 @@ bool replaceFile(int folder, const std::string& name, std::string_view text, mod
     return !durable || ::fsync(folder) == 0;
 }
 
+bool writeOnce(int folder, const std::string& name, std::string_view line) {
+    UniqueFd fd = openBeneath(folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
+    return fd && writeAll(fd.get(), std::string(line) + "\n") && ::fsync(fd.get()) == 0;
+}
+
+std::optional<std::string> readWritten(int folder, const std::string& name, std::size_t limit) {
+    auto text = readBeneath(folder, name, limit);
+    if (!text || text->empty() || text->back() != '\n') return std::nullopt;
+    text->pop_back();
+    return text;
+}
+
 bool makeFolder(int parent, const std::string& name, mode_t mode) {
     if (::mkdirat(parent, name.c_str(), mode & 0777) != 0) return errno == EEXIST;
     UniqueFd fd = openBeneath(parent, name, O_RDONLY | O_DIRECTORY);

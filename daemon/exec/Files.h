@@ -24,6 +24,12 @@ bool writeAll(int fd, std::string_view bytes);
 /// Readers see the old file or the whole new one: written beside, renamed. With `durable` the file and its
 /// folder are synced before this returns. False with errno.
 bool replaceFile(int folder, const std::string& name, std::string_view text, mode_t mode, bool durable);
+/// A file that its one writer writes once, or again when that failed: synced before this returns, and by that
+/// its name too (ext4, XFS and Btrfs say so of a new file's fsync). Ends with a newline, or it is not whole:
+/// readWritten(). False with errno.
+bool writeOnce(int folder, const std::string& name, std::string_view line);
+/// What writeOnce() wrote, without the newline; nothing when it is missing or not whole.
+std::optional<std::string> readWritten(int folder, const std::string& name, std::size_t limit = 256u << 20);
 /// mkdir with exactly this mode, whatever the umask is. True also when a folder of that name is there
 /// already.
 bool makeFolder(int parent, const std::string& name, mode_t mode);

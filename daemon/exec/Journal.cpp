@@ -3,8 +3,11 @@
 #include "exec/Files.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <map>
 
 namespace usher {
@@ -12,6 +15,7 @@ namespace usher {
 namespace {
 
 constexpr std::size_t kBlock = 64 * 1024;
+constexpr std::size_t kTail = 256 * 1024; ///< more than the longest line (Leader: kLongOutcome)
 
 std::string readAt(int fd, std::int64_t offset, std::size_t bytes) {
     std::string text(bytes, '\0');
@@ -28,22 +32,43 @@ std::string readAt(int fd, std::int64_t offset, std::size_t bytes) {
 
 } // namespace
 
-JournalWriter::JournalWriter(int attemptFolder)
-    : _file(openBeneath(attemptFolder, "journal", O_WRONLY | O_CREAT | O_EXCL | O_APPEND, 0600)) {}
+void JournalWriter::add(const Json& entry) {
+    _waiting += toText(entry) + "\n";
+}
 
-bool JournalWriter::add(const Json& entry) {
-    std::string line = toText(entry) + "\n";
-    if (!writeAll(_file.get(), line)) {
+bool JournalWriter::flush() {
+    if (!_file) _file = openBeneath(_folder, "journal", O_WRONLY | O_CREAT | O_EXCL | O_APPEND, 0600);
+    if (!_file) return false;
+    if (!writeAll(_file.get(), _waiting)) {
+        const int error = errno;
         // Nothing useful can be done when even cutting it off fails: the reader skips a line it cannot parse.
         [[maybe_unused]] int cut = ::ftruncate(_file.get(), static_cast<off_t>(_size));
+        errno = error;
         return false;
     }
-    _size += static_cast<std::int64_t>(line.size());
+    _size += static_cast<std::int64_t>(_waiting.size());
+    _waiting.clear();
     return true;
 }
 
 bool JournalWriter::sync() {
-    return ::fsync(_file.get()) == 0;
+    return flush() && ::fsync(_file.get()) == 0;
+}
+
+std::optional<Json> JournalLines::last(int attemptFolder) {
+    UniqueFd file = openBeneath(attemptFolder, "journal", O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    struct stat st {};
+    if (!file || ::fstat(file.get(), &st) != 0) return std::nullopt;
+    const std::int64_t from = std::max<std::int64_t>(0, st.st_size - static_cast<std::int64_t>(kTail));
+    const std::string tail = readAt(file.get(), from, kTail);
+    const std::size_t end = tail.rfind('\n');
+    if (end == std::string::npos || end == 0) return std::nullopt;
+    const std::size_t before = tail.rfind('\n', end - 1);
+    if (before == std::string::npos && from > 0) return std::nullopt;
+    const std::size_t at = before == std::string::npos ? 0 : before + 1;
+    auto parsed = parseJson(std::string_view(tail).substr(at, end - at));
+    Json* entry = std::get_if<Json>(&parsed);
+    return entry && entry->is_object() ? std::optional(std::move(*entry)) : std::nullopt;
 }
 
 std::vector<JournalLines::Line> JournalLines::read(int attemptFolder, std::int64_t offset,

@@ -251,8 +251,10 @@ void LeaderProcess::Loop::onControl(Followed& one) {
 bool LeaderProcess::Loop::settle(Followed& one) {
     try {
         if (one.folder.begun()) readJournal(one);
-        if (auto result = one.folder.result()) {
-            finish(one, std::move(*result));
+        if (auto outcome = one.end ? one.folder.resultIn(*one.end) : std::nullopt) {
+            for (const RunTest& test : outcome->tests)
+                if (test.position == one.lastResult) _listener.testChanged(one.run, test);
+            finish(one, std::move(*outcome));
             return false;
         }
     } catch (const std::runtime_error& error) {
@@ -294,20 +296,20 @@ bool LeaderProcess::Loop::settle(Followed& one) {
         return true;
     }
     // Between the first look for a result and the look at the process it may have ended well.
-    if (auto result = one.folder.result())
-        finish(one, std::move(*result));
-    else
-        vanish(one, identity
-                        ? "its leader (pid " + std::to_string(identity->pid) + ") is gone and left no result"
-                        : "its leader is gone and left no trace");
+    if (!one.end) {
+        readJournal(one);
+        if (one.end) return settle(one);
+    }
+    vanish(one, identity ? "its leader (pid " + std::to_string(identity->pid) + ") is gone and left no result"
+                         : "its leader is gone and left no trace");
     return false;
 }
 
 bool LeaderProcess::Loop::readJournal(Followed& one) {
-    UniqueFd folder = one.folder.open();
+    const int folder = one.folder.descriptor();
     bool grew = false;
-    for (bool more = static_cast<bool>(folder); more;) {
-        auto lines = JournalLines::read(folder.get(), one.journalOffset, 1u << 20);
+    for (bool more = folder >= 0; more;) {
+        auto lines = JournalLines::read(folder, one.journalOffset, 1u << 20);
         more = !lines.empty();
         grew = grew || more;
         for (JournalLines::Line& line : lines) {
@@ -326,8 +328,13 @@ bool LeaderProcess::Loop::readJournal(Followed& one) {
                         _listener.testChanged(one.run, running);
                     }
             } else if (type == "result") {
-                if (auto test = one.folder.testResult(line.entry.value("test", -1)))
+                const int position = line.entry.value("test", -1);
+                if (auto test = one.folder.testResult(position))
                     _listener.testChanged(one.run, *test);
+                else
+                    one.lastResult = position;
+            } else if (type == "end") {
+                one.end = std::move(line.entry);
             }
         }
     }

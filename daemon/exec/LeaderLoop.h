@@ -68,6 +68,8 @@ private:
         std::optional<Instant> nextAt;
         Instant since;
         std::string leaderProblem;
+        int lastResult = -1;     ///< the position of the test whose result comes with the end
+        std::optional<Json> end; ///< the journal's last line, which says how it ended
     };
 
     void work();

@@ -4,31 +4,36 @@
 
 namespace usher {
 
-std::string toOrderJson(const LeaderOrder& order) {
-    return toText(Json{{"runId", order.runId},
-                       {"attempt", order.attempt},
-                       {"profile", order.profile},
-                       {"uids", order.uids},
-                       {"cgroup", order.cgroup},
-                       {"config", toJson(order.config)}});
+Json toJson(const LeaderOrder& order) {
+    return Json{
+        {"run", order.runId}, {"attempt", order.attempt}, {"uids", order.uids}, {"cgroup", order.cgroup}};
 }
 
-LeaderOrder orderFromJson(std::string_view text) {
-    auto parsed = parseJson(text, {.maxBytes = 16u << 20});
-    const Json* json = std::get_if<Json>(&parsed);
-    if (!json) throw std::runtime_error("the launcher's order is not JSON");
+LeaderOrder orderFromJson(const Json& json) {
     try {
         LeaderOrder order;
-        order.runId = json->at("runId");
-        order.attempt = json->at("attempt");
-        order.profile = json->at("profile");
-        order.uids = json->at("uids").get<std::vector<uid_t>>();
-        order.cgroup = json->value("cgroup", "");
-        order.config = execConfigFrom(json->at("config"));
+        order.runId = json.at("run");
+        order.attempt = json.at("attempt");
+        order.uids = json.at("uids").get<std::vector<uid_t>>();
+        order.cgroup = json.at("cgroup");
         return order;
     } catch (const Json::exception&) {
         throw std::runtime_error("the launcher's order is not of this version");
     }
+}
+
+std::string titleOf(const LeaderOrder& order, const std::string& runsDir) {
+    std::string uids;
+    for (uid_t uid : order.uids) uids += (uids.empty() ? "" : ",") + std::to_string(uid);
+    std::string title;
+    for (const std::string& word : {order.runId, std::to_string(order.attempt), uids, runsDir})
+        title.append(word).push_back('\0');
+    return title;
+}
+
+std::size_t longestTitle(const std::string& runsDir) {
+    constexpr std::size_t kRunAndAttempt = 64, kUid = 11;
+    return kRunAndAttempt + kMostUsers * kUid + runsDir.size() + 1;
 }
 
 std::string describeSandbox(const ExecConfig& config, bool ownUid, bool network, bool cgroup) {

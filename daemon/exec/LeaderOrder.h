@@ -11,27 +11,30 @@
 
 namespace usher {
 
-/// What the launcher tells a leader, as JSON on descriptor 3. Descriptor 4 is the run's folder, descriptor 5
-/// (may be missing) a connection to the daemon, 6 (may be missing) the claim on the uids (UidClaims.h); 0, 1
-/// and 2 are /dev/null; the command line is `usher-leader RUN ATTEMPT UIDS RUNS`, for whoever looks for
-/// leaders in /proc.
+/// What the launcher tells a leader. Leaders are children of one process of usher-leader
+/// (leader/ForkServer.h), which gets the configuration when it starts and an order for each leader:
+///   descriptor 3: a connection to the launcher; 4: the ExecConfig as JSON, a file; 0, 1 and 2: /dev/null
+///   {"run":UUID,"attempt":N,"uids":[…],"cgroup":PATH,"control":bool,"claim":bool} with the run's folder, a
+///   connection to the daemon and the claim on the uids (UidClaims.h) as descriptors, the last two if said so
+///   → {"pid":N} | {"errno":N}
+/// A leader's command line is `usher-leader RUN ATTEMPT UIDS RUNS`, for whoever looks for leaders in /proc.
 struct LeaderOrder {
-    static constexpr int kOrderFd = 3;
-    static constexpr int kFolderFd = 4;
-    static constexpr int kControlFd = 5;
-    static constexpr int kClaimFd = 6;
+    static constexpr int kLauncherFd = 3;
+    static constexpr int kConfigFd = 4;
 
     std::string runId;
     int attempt = 1;
-    std::string profile;
     std::vector<uid_t> uids; ///< for the tests; empty: they run as the leader's own user
     std::string cgroup;      ///< path of the run's control group (CgroupTree.h); "": there is none
-    ExecConfig config;
 };
 
-std::string toOrderJson(const LeaderOrder& order);
+Json toJson(const LeaderOrder& order);
 /// Throws std::runtime_error.
-LeaderOrder orderFromJson(std::string_view text);
+LeaderOrder orderFromJson(const Json& json);
+/// The words behind the program's name, each with a NUL.
+std::string titleOf(const LeaderOrder& order, const std::string& runsDir);
+/// How much room a title may need.
+std::size_t longestTitle(const std::string& runsDir);
 
 /// "none", "none (cgroup v2: kill)", "basic (uid, rlimits, memory sampled; no cgroup)", "basic (uid, rlimits;
 /// cgroup v2: memory, pids)", "strict (uid, rlimits, memory sampled, namespaces, seccomp, no network; no
@@ -42,6 +45,8 @@ CgroupLimits cgroupLimits(const ExecConfig& config);
 
 /// Processes and threads of one test, by its user's limit or its control group's.
 constexpr int kMostProcesses = 1024;
+/// At most this many tests of a run at once.
+constexpr std::size_t kMostUsers = 64;
 
 // Exit codes of usher-leader.
 constexpr int kLeaderClean = 0;     ///< nothing of the run is left, neither process nor work folder

@@ -111,7 +111,7 @@ RunTest runTestFrom(const Json& json) {
     }
 }
 
-std::string toResultJson(const RunOutcome& outcome) {
+Json toJson(const RunOutcome& outcome) {
     Json tests = Json::array();
     for (const RunTest& test : outcome.tests) tests.push_back(toJson(test));
     Json json{{"runId", outcome.runId},
@@ -124,11 +124,14 @@ std::string toResultJson(const RunOutcome& outcome) {
               {"tests", std::move(tests)}};
     put(json, "exitCode", outcome.exitCode);
     put(json, "signal", outcome.signal);
-    return toText(json);
+    return json;
 }
 
 RunOutcome outcomeFromJson(std::string_view text) {
-    Json json = parsed(text, "result.json");
+    return outcomeFrom(parsed(text, "result.json"));
+}
+
+RunOutcome outcomeFrom(const Json& json) {
     try {
         RunOutcome outcome;
         outcome.runId = json.at("runId");
@@ -143,7 +146,7 @@ RunOutcome outcomeFromJson(std::string_view text) {
         for (const Json& test : json.at("tests")) outcome.tests.push_back(runTestFrom(test));
         return outcome;
     } catch (const Json::exception&) {
-        throw std::runtime_error("result.json is not what this version of Usher writes");
+        throw std::runtime_error("a run's result is not what this version of Usher writes");
     }
 }
 

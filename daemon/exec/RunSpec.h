@@ -20,8 +20,10 @@ ClaimedRun runFromJson(std::string_view text);
 Json toJson(const RunTest& test);
 RunTest runTestFrom(const Json& json);
 
-/// result.json.
-std::string toResultJson(const RunOutcome& outcome);
+/// How an attempt ended, as its leader writes it down. outcomeFrom() throws std::runtime_error.
+Json toJson(const RunOutcome& outcome);
+RunOutcome outcomeFrom(const Json& json);
+/// Of result.json.
 RunOutcome outcomeFromJson(std::string_view text);
 
 /// Which process leads an attempt: the first line of its journal.

@@ -46,8 +46,6 @@ inline constexpr char kTake[] =
              "1, "
              "lease_expires_at = $5::bigint FROM head WHERE runs.id = head.id AND runs.status = 'queued' "
              "RETURNING runs.id::text, runs.job_id::text, head.priority, head.n, head.turn";
-inline constexpr char kTurns[] = "UPDATE job_claims SET last_claim = nextval('usher_claim_order') "
-                                 "WHERE job_id = ANY ($1::uuid[])";
 // A run that another program inserted may name a revision that nobody kept: the tests as they stand now.
 inline constexpr char kKeepRevisions[] =
     "INSERT INTO job_revisions (job_id, revision, tests) SELECT DISTINCT ON (r.job_id, r.revision) r.job_id, "
@@ -66,16 +64,20 @@ inline constexpr char kPlanTests[] =
     "CROSS JOIN LATERAL json_array_elements(v.tests) WITH ORDINALITY e(test, n) WHERE r.id = ANY "
     "($1::uuid[]) "
     "ON CONFLICT DO NOTHING";
-inline constexpr char kClaimEvents[] =
-    "INSERT INTO run_events (run_id, at, type, node_id, attempt) SELECT r.id, $2::bigint, "
-    "'claimed', r.node_id, r.attempt FROM runs r WHERE r.id = ANY ($1::uuid[])";
 #define USHER_CLAIMED                                                                                        \
     "SELECT r.id::text, r.job_id::text, j.name, r.attempt, r.lease_epoch, j.timeout_seconds, j.retries, "    \
     "j.parallelism, j.network, j.on_lost, r.parameters::text, r.cancel_requested_at, r.started_at, "         \
     "v.tests::text, EXISTS (SELECT 1 FROM job_secrets s WHERE s.job_id = r.job_id) "                         \
     "FROM runs r JOIN jobs j ON j.id = r.job_id "                                                            \
     "LEFT JOIN job_revisions v ON v.job_id = r.job_id AND v.revision = r.revision "
-inline constexpr char kClaimed[] = USHER_CLAIMED "WHERE r.id = ANY ($1::uuid[])";
+// And the jobs' turn is over, and the timeline says who claimed.
+inline constexpr char kClaimed[] =
+    "WITH turns AS (UPDATE job_claims SET last_claim = nextval('usher_claim_order') WHERE job_id = ANY "
+    "($2::uuid[])), "
+    "told AS (INSERT INTO run_events (run_id, at, type, node_id, attempt) SELECT e.id, $3::bigint, "
+    "'claimed', "
+    "e.node_id, e.attempt FROM runs e WHERE e.id = ANY ($1::uuid[])) " USHER_CLAIMED
+    "WHERE r.id = ANY ($1::uuid[])";
 inline constexpr char kHeld[] = USHER_CLAIMED "WHERE r.status = 'running' AND r.node_id = $1 ORDER BY r.id";
 
 inline constexpr char kStarted[] =
@@ -97,38 +99,38 @@ inline constexpr char kTest[] =
     "WHERE t.run_id = held.id AND t.position = $14::int";
 inline constexpr char kLockRuns[] =
     "SELECT 1 FROM runs WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE";
+// All of it in one statement: what it costs is mostly its beginning. The ends are $1 to $12, their tests $13
+// to $26, told by run, attempt and epoch to whom they belong. A start that was not told yet comes before its
+// end.
 inline constexpr char kFinish[] =
-    "UPDATE runs r SET status = u.status, sandbox = u.sandbox, started_at = coalesce(nullif(u.started, 0), "
-    "r.started_at), completed_at = u.completed, duration_ms = u.duration, exit_code = u.code, signal = "
-    "u.signal, "
-    "error_details = u.details, lease_expires_at = NULL FROM unnest($1::uuid[], $2::int[], $3::bigint[], "
-    "$4::text[], "
-    "$5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::int[], $10::int[], $11::text[]) "
-    "u(id, attempt, epoch, status, sandbox, started, completed, duration, code, signal, details) "
+    "WITH ended AS (UPDATE runs r SET status = u.status, sandbox = u.sandbox, started_at = "
+    "coalesce(nullif(u.started, 0), r.started_at), completed_at = u.completed, duration_ms = u.duration, "
+    "exit_code = u.code, signal = u.signal, error_details = u.details, lease_expires_at = NULL "
+    "FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], "
+    "$8::bigint[], $9::int[], $10::int[], $11::text[], $12::boolean[]) "
+    "u(id, attempt, epoch, status, sandbox, started, completed, duration, code, signal, details, untold) "
     "WHERE r.id = u.id AND r.status = 'running' AND r.attempt = u.attempt AND r.lease_epoch = u.epoch "
-    "RETURNING r.id::text, r.attempt, r.lease_epoch";
-inline constexpr char kFinishTests[] =
-    "UPDATE run_tests t SET status = u.status, exit_code = u.code, signal = u.signal, started_at = "
-    "u.started, "
-    "completed_at = u.completed, duration_ms = u.duration, output_bytes = u.bytes, truncated = u.truncated, "
-    "error_details = u.details, cases = u.cases FROM unnest($1::uuid[], $2::int[], $3::text[], $4::int[], "
-    "$5::int[], "
-    "$6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::boolean[], $11::text[], $12::json[]) "
-    "u(run, position, status, code, signal, started, completed, duration, bytes, truncated, details, cases) "
-    "WHERE t.run_id = u.run AND t.position = u.position";
-// $2: of these, the runs whose start is told only now.
-inline constexpr char kFinishEvents[] =
-    "INSERT INTO run_events (run_id, at, type, node_id, attempt, detail) SELECT r.id, e.at, e.type, "
-    "r.node_id, "
-    "r.attempt, e.detail FROM runs r CROSS JOIN LATERAL (SELECT 1 AS n, r.started_at AS at, 'started' AS "
-    "type, "
-    "r.sandbox AS detail WHERE r.id = ANY ($2::uuid[]) UNION ALL SELECT 2, r.completed_at, r.status, "
-    "r.error_details) e WHERE r.id = ANY ($1::uuid[]) ORDER BY e.n";
-// In id order, as deleteJob() and the revision triggers lock jobs.
+    "RETURNING r.*, u.untold), "
+    "tests AS (UPDATE run_tests t SET status = v.status, exit_code = v.code, signal = v.signal, "
+    "started_at = v.started, completed_at = v.completed, duration_ms = v.duration, output_bytes = v.bytes, "
+    "truncated = v.truncated, error_details = v.details, cases = v.cases "
+    "FROM unnest($13::uuid[], $14::int[], $15::bigint[], $16::int[], $17::text[], $18::int[], $19::int[], "
+    "$20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[], $24::boolean[], $25::text[], $26::json[]) "
+    "v(run, attempt, epoch, position, status, code, signal, started, completed, duration, bytes, truncated, "
+    "details, cases) JOIN ended e ON e.id = v.run AND e.attempt = v.attempt AND e.lease_epoch = v.epoch "
+    "WHERE t.run_id = v.run AND t.position = v.position), "
+    "told AS (INSERT INTO run_events (run_id, at, type, node_id, attempt, detail) "
+    "SELECT e.id, x.at, x.type, e.node_id, e.attempt, x.detail FROM ended e CROSS JOIN LATERAL "
+    "(SELECT 1 AS n, e.started_at AS at, 'started' AS type, e.sandbox AS detail WHERE e.untold "
+    "UNION ALL SELECT 2, e.completed_at, e.status, e.error_details) x ORDER BY x.n) "
+    "SELECT id::text, attempt, lease_epoch FROM ended";
+// In id order, as deleteJob() and the revision triggers lock jobs. Gives the jobs that somebody else holds.
 inline constexpr char kLastRuns[] =
-    "UPDATE jobs j SET last_run_at = greatest(coalesce(j.last_run_at, 0), u.at) FROM (SELECT l.id, v.at FROM "
-    "(SELECT id FROM jobs WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE) l "
-    "JOIN unnest($1::uuid[], $2::bigint[]) v(id, at) ON v.id = l.id) u WHERE j.id = u.id";
+    "WITH free AS (SELECT id FROM jobs WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE SKIP "
+    "LOCKED), "
+    "noted AS (UPDATE jobs j SET last_run_at = greatest(coalesce(j.last_run_at, 0), v.at) FROM free f "
+    "JOIN unnest($1::uuid[], $2::bigint[]) v(id, at) ON v.id = f.id WHERE j.id = f.id) "
+    "SELECT id::text FROM jobs WHERE id = ANY ($1::uuid[]) AND id NOT IN (SELECT id FROM free)";
 inline constexpr char kState[] =
     "SELECT r.status, r.node_id, r.attempt, r.cancel_requested_at, j.on_lost, r.lease_epoch FROM runs r "
     "JOIN jobs j ON j.id = r.job_id WHERE r.id = $1::uuid FOR NO KEY UPDATE OF r";

@@ -111,14 +111,15 @@ std::vector<ClaimedRun> PostgresRunStore::claim(const ClaimRequest& request) {
             jobs.add(one.jobId);
         }
         const SqlValue runIds = ids.take();
-        const PgCommand commands[] = {
-            {kTurns, {jobs.take()}}, {kKeepRevisions, {runIds}},
-            {kPlanTests, {runIds}},  {kClaimEvents, {runIds, sqlValue(request.now)}},
-            {kClaimed, {runIds}},    {kCommit}};
+        const PgCommand commands[] = {{kKeepRevisions, {runIds}},
+                                      {kPlanTests, {runIds}},
+                                      {kClaimed, {runIds, jobs.take(), sqlValue(request.now)}},
+                                      {kCommit}};
         const std::vector<PgResult> results = connection.run(commands, deadline);
+        const PgResult& rows = results[2];
         claimed.resize(taken.size());
-        for (int row = 0; row < results[4].size(); ++row)
-            claimed.at(places.at(results[4].view(row, 0))) = claimedAt(results[4], row);
+        for (int row = 0; row < rows.size(); ++row)
+            claimed.at(places.at(rows.view(row, 0))) = claimedAt(rows, row);
     });
     return claimed;
 }
@@ -175,14 +176,16 @@ bool PostgresRunStore::recordTest(const ClaimedRun& run, const RunTest& test) {
 std::vector<bool> PostgresRunStore::finish(std::span<const RunOutcome> outcomes) {
     std::vector<bool> ours(outcomes.size(), false);
     if (outcomes.empty()) return ours;
-    PgArray ids, attempts, epochs, statuses, sandboxes, started, completed, durations, codes, signals,
-        details, every;
+    PgArray every, ids, attempts, epochs, statuses, sandboxes, started, completed, durations, codes, signals,
+        details, untold;
+    PgArray runs, runAttempts, runEpochs, positions, states, testCodes, testSignals, begins, ends, lengths,
+        bytes, cut, why, cases;
     std::unordered_map<std::string, std::size_t> places;
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
         const RunOutcome& o = outcomes[i];
-        every.add(o.runId);
         // The same outcome twice in a batch: the first counts.
         if (!places.emplace(nameOf(o.runId, o.attempt, o.leaseEpoch), i).second) continue;
+        every.add(o.runId);
         ids.add(o.runId);
         attempts.add(std::int64_t{o.attempt});
         epochs.add(o.leaseEpoch);
@@ -194,52 +197,46 @@ std::vector<bool> PostgresRunStore::finish(std::span<const RunOutcome> outcomes)
         codes.addMaybe(o.exitCode);
         signals.addMaybe(o.signal);
         details.addQuoted(o.errorDetails);
+        untold.add(std::string_view(o.startUntold ? "t" : "f"));
+        for (const RunTest& test : o.tests) {
+            runs.add(o.runId);
+            runAttempts.add(std::int64_t{o.attempt});
+            runEpochs.add(o.leaseEpoch);
+            positions.add(std::int64_t{test.position});
+            states.addQuoted(toText(test.status));
+            testCodes.addMaybe(test.exitCode);
+            testSignals.addMaybe(test.signal);
+            begins.addMaybe(test.startedAt);
+            ends.addMaybe(test.completedAt);
+            lengths.addMaybe(test.durationMs);
+            bytes.add(test.outputBytes);
+            cut.add(std::string_view(test.truncated ? "t" : "f"));
+            why.addQuoted(test.errorDetails);
+            cases.addQuoted(test.casesJson);
+        }
     }
-    const PgCommand first[] = {
-        {kBegin},
-        {kLockRuns, {every.take()}},
-        {kFinish,
-         {ids.take(), attempts.take(), epochs.take(), statuses.take(), sandboxes.take(), started.take(),
-          completed.take(), durations.take(), codes.take(), signals.take(), details.take()}}};
-
+    const PgCommand commands[] = {
+        {kLockRuns, {every.take()}}, // several in one order; together, one implicit transaction
+        {kFinish, {ids.take(),       attempts.take(),  epochs.take(),    statuses.take(),    sandboxes.take(),
+                   started.take(),   completed.take(), durations.take(), codes.take(),       signals.take(),
+                   details.take(),   untold.take(),    runs.take(),      runAttempts.take(), runEpochs.take(),
+                   positions.take(), states.take(),    testCodes.take(), testSignals.take(), begins.take(),
+                   ends.take(),      lengths.take(),   bytes.take(),     cut.take(),         why.take(),
+                   cases.take()}}};
+    const std::span<const PgCommand> all(commands);
     const Instant deadline = storageDeadline();
     _sessions.with(deadline, [&](PgConnection& connection) {
-        const std::vector<PgResult> results = connection.run(first, deadline);
-        PgArray won, untold, runs, positions, states, testCodes, testSignals, begins, ends, lengths, bytes,
-            cut, why, cases;
-        for (int row = 0; row < results[2].size(); ++row) {
-            const std::size_t at = places.at(
-                nameOf(results[2].view(row, 0), results[2].integer(row, 1), results[2].integer(row, 2)));
-            ours[at] = true;
-            won.add(outcomes[at].runId);
-            if (outcomes[at].startUntold) untold.add(outcomes[at].runId);
-            for (const RunTest& test : outcomes[at].tests) {
-                runs.add(outcomes[at].runId);
-                positions.add(std::int64_t{test.position});
-                states.addQuoted(toText(test.status));
-                testCodes.addMaybe(test.exitCode);
-                testSignals.addMaybe(test.signal);
-                begins.addMaybe(test.startedAt);
-                ends.addMaybe(test.completedAt);
-                lengths.addMaybe(test.durationMs);
-                bytes.add(test.outputBytes);
-                cut.add(std::string_view(test.truncated ? "t" : "f"));
-                why.addQuoted(test.errorDetails);
-                cases.addQuoted(test.casesJson);
-            }
-        }
-        const PgCommand second[] = {{kFinishTests,
-                                     {runs.take(), positions.take(), states.take(), testCodes.take(),
-                                      testSignals.take(), begins.take(), ends.take(), lengths.take(),
-                                      bytes.take(), cut.take(), why.take(), cases.take()}},
-                                    {kFinishEvents, {won.take(), untold.take()}},
-                                    {kCommit}};
-        connection.run(second, deadline);
+        const std::vector<PgResult> results =
+            connection.run(all.subspan(places.size() > 1 ? 0 : 1), deadline);
+        const PgResult& ended = results.back();
+        for (int row = 0; row < ended.size(); ++row)
+            ours[places.at(nameOf(ended.view(row, 0), ended.integer(row, 1), ended.integer(row, 2)))] = true;
     });
     return ours;
 }
 
-void PostgresRunStore::noteLastRuns(const std::map<std::string, Micros>& lastRuns) {
+std::vector<std::string> PostgresRunStore::noteLastRuns(const std::map<std::string, Micros>& lastRuns) {
+    std::vector<std::string> held;
     PgArray jobs, times;
     for (const auto& [job, at] : lastRuns) {
         jobs.add(job);
@@ -248,8 +245,10 @@ void PostgresRunStore::noteLastRuns(const std::map<std::string, Micros>& lastRun
     const Instant deadline = storageDeadline();
     _sessions.with(deadline, [&](PgConnection& connection) {
         const PgCommand commands[] = {{kNoFsync}, {kLastRuns, {jobs.take(), times.take()}}};
-        connection.run(commands, deadline);
+        const std::vector<PgResult> results = connection.run(commands, deadline);
+        for (int row = 0; row < results[1].size(); ++row) held.push_back(results[1].text(row, 0));
     });
+    return held;
 }
 
 bool PostgresRunStore::retry(const RunOutcome& outcome, std::chrono::milliseconds delay) {

@@ -24,7 +24,7 @@ public:
     bool recordStarted(const ClaimedRun&, const std::string& sandbox, Micros startedAt) override;
     bool recordTest(const ClaimedRun&, const RunTest&) override;
     std::vector<bool> finish(std::span<const RunOutcome>) override;
-    void noteLastRuns(const std::map<std::string, Micros>&) override;
+    std::vector<std::string> noteLastRuns(const std::map<std::string, Micros>&) override;
     bool retry(const RunOutcome&, std::chrono::milliseconds delay) override;
     /// Gives the status as it is when the run is no longer ours, and `cancelled` when somebody had asked for
     /// that.

@@ -260,10 +260,11 @@ std::vector<bool> SqliteRunStore::finish(std::span<const RunOutcome> outcomes) {
     return ours;
 }
 
-void SqliteRunStore::noteLastRuns(const std::map<std::string, Micros>& lastRuns) {
+std::vector<std::string> SqliteRunStore::noteLastRuns(const std::map<std::string, Micros>& lastRuns) {
     _source.writeLazily(storageDeadline(), [&](SqliteConnection& connection) {
         for (const auto& [job, at] : lastRuns) connection.statement(kLastRun).with(at, job).run();
     });
+    return {}; // there is one writer at a time
 }
 
 bool SqliteRunStore::retry(const RunOutcome& outcome, std::chrono::milliseconds delay) {

@@ -1,4 +1,5 @@
 """What the benchmarks share: usherd with an admin and 64 keys, the load client, the table, the reconciliation."""
+import contextlib
 import json
 import os
 import pathlib
@@ -7,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -16,6 +18,21 @@ BUILD = ROOT / "build" / "release"
 BENCH = BUILD / "bin" / "bench_trigger"
 TARGETS = 64
 MANY = 1_000_000
+
+
+@contextlib.contextmanager
+def fresh_place():
+    """A folder for one measurement, which tests' users may enter. On ext4 it is in a block group of its own (chattr +T on
+    the folder above), because ext4 without a journal passes over inodes deleted within the last minutes one by one: what
+    earlier tests and benchmarks removed would be in the figures."""
+    with tempfile.TemporaryDirectory(prefix="usher-bench.") as name:
+        above = pathlib.Path(name)
+        above.chmod(0o711)
+        subprocess.run(["chattr", "+T", name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        folder = above / "place"
+        folder.mkdir()
+        folder.chmod(0o711)
+        yield folder
 
 
 def say(text):

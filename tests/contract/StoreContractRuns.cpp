@@ -14,6 +14,7 @@ class StoreContractRuns : public StoreFixture {
     CPPUNIT_TEST_SUITE(StoreContractRuns);
     CPPUNIT_TEST(aRunGoesItsWay);
     CPPUNIT_TEST(aStartMayBeToldWithTheEnd);
+    CPPUNIT_TEST(whoHoldsAJobHoldsUpNoOther);
     CPPUNIT_TEST(aLateWriterChangesNothing);
     CPPUNIT_TEST(aRetryWaitsBehindTheOthers);
     CPPUNIT_TEST(aRetryIsGuarded);
@@ -95,6 +96,21 @@ class StoreContractRuns : public StoreFixture {
             }
             CPPUNIT_ASSERT_EQUAL(std::string(expected[i]), timeline);
         }
+    }
+
+    void whoHoldsAJobHoldsUpNoOther() {
+        if (!onPostgres()) return; // SQLite has one writer at a time
+        const Job held = newJobWithTests(1), free = newJobWithTests(1);
+        sql().run("BEGIN; SELECT 1 FROM jobs WHERE id = '" + held.id + "' FOR UPDATE");
+        const Instant begin = std::chrono::steady_clock::now();
+        const auto left = runs().noteLastRuns({{held.id, 5}, {free.id, 6}, {createUuid(), 7}});
+        CPPUNIT_ASSERT(std::chrono::steady_clock::now() - begin <
+                       std::chrono::seconds(1)); // lock_timeout: 1.5 s
+        CPPUNIT_ASSERT(left == std::vector<std::string>{held.id});
+        CPPUNIT_ASSERT_EQUAL(Micros{6}, jobs().findJob(free.id)->lastRunAt.value_or(0));
+        sql().run("ROLLBACK");
+        CPPUNIT_ASSERT(runs().noteLastRuns({{held.id, 5}}).empty());
+        CPPUNIT_ASSERT_EQUAL(Micros{5}, jobs().findJob(held.id)->lastRunAt.value_or(0));
     }
 
     void aRetryWaitsBehindTheOthers() {

@@ -352,7 +352,8 @@ class StoreContractTriggers : public StoreFixture {
         };
         NewRun keyed = next();
         keyed.idempotency = keyOf(job, "k");
-        const std::vector<NewRun> batch{next(), next(), next(other), keyed};
+        std::vector<NewRun> batch{next(), next(), next(other), keyed};
+        batch[2].queuedAt = batch[0].queuedAt + 1; // the first to be claimed is the first
         const auto outcome = triggers().insertRuns(batch, soon());
         CPPUNIT_ASSERT(outcome[0].kind == Kind::inserted);
         CPPUNIT_ASSERT(outcome[1].kind == Kind::coalesced);

@@ -1,6 +1,5 @@
 #include "exec/launcher/Launcher.h"
 
-#include "base/CleanProcess.h"
 #include "base/Uuid.h"
 #include "exec/Files.h"
 #include "exec/LeaderOrder.h"
@@ -13,7 +12,6 @@
 
 #include <fcntl.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -44,23 +42,10 @@ UniqueFd handleOf(pid_t pid) {
     return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 }
 
-/// A file in memory with this text, read from its start.
-UniqueFd textFile(const std::string& text) {
-    UniqueFd fd(::memfd_create("order", MFD_CLOEXEC));
-    if (fd && (!writeAll(fd.get(), text) || ::lseek(fd.get(), 0, SEEK_SET) != 0)) fd.reset();
-    return fd;
-}
-
-std::string joined(const std::vector<uid_t>& uids) {
-    std::string text;
-    for (uid_t uid : uids) text += (text.empty() ? "" : ",") + std::to_string(uid);
-    return text;
-}
-
 } // namespace
 
 Launcher::Launcher(LauncherFacts facts, UniqueFd connection, UniqueFd listener)
-    : _facts(std::move(facts)), _listener(std::move(listener)),
+    : _facts(std::move(facts)), _listener(std::move(listener)), _source(_facts.leaderPath, _facts.config),
       _helpers(_facts.leaderPath.substr(0, _facts.leaderPath.rfind('/') + 1) + "usher-plugin",
                _facts.pluginUid, _facts.pluginGid) {
     _epoll.reset(::epoll_create1(EPOLL_CLOEXEC));
@@ -78,6 +63,7 @@ Launcher::Launcher(LauncherFacts facts, UniqueFd connection, UniqueFd listener)
                              "(usherd.conf(5)), or say [exec] sandbox = basic";
     }
     adopt();
+    if (_facts.problem.empty()) _source.prepare();
     if (_listener) watch(_epoll.get(), _listener.get());
     if (connection) {
         greet(connection.get());
@@ -190,12 +176,12 @@ bool Launcher::receive(int connection) {
         if (op == "plugin-end") _helpers.end(packet.body);
         if (op != "start") continue;
         int control = packet.descriptors.empty() ? -1 : packet.descriptors[0].get();
-        sendPacket(connection, start(packet.body, control));
+        if (auto refusal = start(packet.body, control)) sendPacket(connection, *refusal);
     }
     return true;
 }
 
-Json Launcher::start(const Json& request, int control) {
+std::optional<Json> Launcher::start(const Json& request, int control) {
     std::string run = request.value("run", ""), profile = request.value("profile", "");
     int attempt = request.value("attempt", 0);
     auto refused = [&](const std::string& why, bool retry = false) {
@@ -213,16 +199,19 @@ Json Launcher::start(const Json& request, int control) {
     TakenUids users;
     if (_uids) {
         // One for each test that runs at the same time. Fewer when there are no more: the run takes longer.
-        const auto wanted = std::clamp<std::int64_t>(request.value("parallelism", std::int64_t{1}), 1, 64);
+        const auto wanted = std::clamp<std::int64_t>(request.value("parallelism", std::int64_t{1}), 1,
+                                                     std::int64_t{kMostUsers});
         for (auto count = static_cast<std::size_t>(wanted); users.uids.empty() && count > 0; count /= 2)
             users = _uids->take(count);
         if (users.uids.empty()) return refused("every uid of [exec] uid_range is in use", true);
     }
     const Cgroup group = _facts.cgroups.makeRun(run, attempt);
-    pid_t pid = spawn(run, attempt, users, group, folder.get(), control);
+    pid_t pid =
+        _source.start({run, attempt, users.uids, group.path()}, folder.get(), control, users.claim.get());
     if (pid < 0) {
         std::string why = std::string("cannot start ") + _facts.leaderPath + ": " + std::strerror(errno);
-        bool retry = errno == EAGAIN || errno == ENOMEM;
+        bool retry = errno == EAGAIN || errno == ENOMEM || errno == EPIPE;
+        _orphansExpected = _orphansExpected || errno == EPIPE;
         removeGroup(group);
         if (_uids) _uids->giveBack(users.uids);
         return refused(why, retry);
@@ -230,22 +219,7 @@ Json Launcher::start(const Json& request, int control) {
     Leader leader{run, attempt, users.uids, std::move(users.claim), handleOf(pid), true};
     watch(_epoll.get(), leader.handle.get());
     _leaders.emplace(pid, std::move(leader));
-    return {{"op", "started"}, {"run", run}, {"attempt", attempt}, {"pid", pid}};
-}
-
-pid_t Launcher::spawn(const std::string& runId, int attempt, const TakenUids& users, const Cgroup& group,
-                      int folder, int control) {
-    UniqueFd order = textFile(
-        toOrderJson({runId, attempt, _facts.config.sandbox, users.uids, group.path(), _facts.config}));
-    if (!order) return -1;
-    const CleanProcess leader{
-        _facts.leaderPath,
-        {"usher-leader", runId, std::to_string(attempt), joined(users.uids), _facts.config.runsDir},
-        {order.get(), folder, control, users.claim.get()}};
-    if (!group) return leader.start();
-    const pid_t child = forkInto(group.child("leader"));
-    if (child == 0) leader.become();
-    return child;
+    return std::nullopt;
 }
 
 void Launcher::onLeaderEnd(pid_t pid) {
@@ -320,7 +294,8 @@ void Launcher::reapCleaners() {
 void Launcher::sweepOrphans() {
     _orphansExpected = false;
     for (pid_t child : childrenOf(::getpid())) {
-        if (_leaders.count(child) || _cleaners.count(child) || _helpers.owns(child)) continue;
+        if (_leaders.count(child) || _cleaners.count(child) || _helpers.owns(child) || _source.owns(child))
+            continue;
         ::kill(child, SIGKILL);
         int status;
         ::waitpid(child, &status, WNOHANG);

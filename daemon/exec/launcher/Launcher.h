@@ -4,12 +4,14 @@
 #include "base/UniqueFd.h"
 #include "exec/CgroupTree.h"
 #include "exec/ExecConfig.h"
+#include "exec/launcher/LeaderSource.h"
 #include "exec/launcher/PluginHelpers.h"
 #include "exec/launcher/UidPool.h"
 
 #include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,7 +32,7 @@ struct LauncherFacts {
 /// thread, one loop.
 ///   {"op":"start","run":UUID,"attempt":N,"profile":P,"parallelism":N} and a connection for the leader as a
 ///   descriptor
-///   → {"op":"started","run":…,"attempt":…,"pid":…} |
+///   → the leader says hello on that connection |
 ///   {"op":"refused","run":…,"attempt":…,"why":…,"retry":bool}
 ///   {"op":"connect"} and a descriptor: one more connection
 /// A connection begins with {"op":"hello","profile":…,"sandbox":…,"problem":…}. A request names a run below
@@ -58,9 +60,8 @@ private:
     void accept();
     /// False: the connection is to be closed.
     bool receive(int connection);
-    Json start(const Json& request, int control);
-    pid_t spawn(const std::string& runId, int attempt, const TakenUids& users, const Cgroup& group,
-                int folder, int control);
+    /// Nothing, or why not.
+    std::optional<Json> start(const Json& request, int control);
     void onLeaderEnd(pid_t pid);
     void cleanUpBehind(Leader leader);
     void reapCleaners();
@@ -78,6 +79,7 @@ private:
     bool _orphansExpected = false;
     /// Groups to remove, and how often it was tried: what is killed is not gone at once.
     std::vector<std::pair<Cgroup, int>> _emptying;
+    LeaderSource _source;
     PluginHelpers _helpers;
 };
 

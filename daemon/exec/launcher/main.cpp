@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -209,9 +210,10 @@ int main(int argc, char** argv) {
             int number = ::sigwaitinfo(&waited, &info);
             if (number == SIGTERM || number == SIGINT) {
                 ::kill(worker, SIGKILL); // leaders are none of its business: they go on
-                // It listens on our socket until it is gone, and the next launcher takes that for one that
-                // lives.
                 ::waitpid(worker, nullptr, 0);
+                // A program that it was starting may still hold our socket, and the next launcher would take
+                // that for one that lives.
+                if (listener) ::shutdown(listener.get(), SHUT_RDWR);
                 return 0;
             }
             int status;

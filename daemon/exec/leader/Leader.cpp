@@ -26,6 +26,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto kHandoverAtMost = 10s;
+constexpr auto kQuietFor = 10ms; ///< of a run's beginning; a short one ends before it has to be shown
 
 Micros wallClock() {
     return SystemClock{}.now();
@@ -36,9 +37,9 @@ Instant instant() {
 
 } // namespace
 
-Leader::Leader(LeaderOrder order, UniqueFd runFolder, UniqueFd control)
-    : _order(std::move(order)), _runFolder(std::move(runFolder)),
-      _control(std::move(control)), _facts{_order, _run, -1, nullptr, nullptr, {}, {}, {}, {}, {}} {}
+Leader::Leader(LeaderOrder order, const ExecConfig& config, UniqueFd runFolder, UniqueFd control)
+    : _order(std::move(order)), _config(config), _runFolder(std::move(runFolder)),
+      _control(std::move(control)), _facts{_order, _config, _run, -1, nullptr, nullptr, {}, {}, {}, {}, {}} {}
 
 bool Leader::begin() {
     // Before the attempt is begun: a leader that got nothing may be followed by one that does.
@@ -59,12 +60,15 @@ bool Leader::begin() {
     _attempt = openBeneath(_runFolder.get(), name, O_RDONLY | O_DIRECTORY);
     if (!_attempt || ::fchmod(_attempt.get(), 0711) != 0 || ::fchdir(_attempt.get()) != 0)
         throw std::runtime_error("cannot prepare " + name + ": " + std::strerror(errno));
+    auto self = findProcess(::getpid());
+    _journal = std::make_unique<JournalWriter>(_attempt.get());
+    journal(toJson(LeaderIdentity{bootId(), ::getpid(), self ? self->startTicks : 0}));
     _control.tell({{"e", "hello"}});
     _control.setGreeting({{"e", "hello"}});
 
     chooseUsers();
-    _sandbox = describeSandbox(_order.config, !_users.empty(), _run.network, !_order.cgroup.empty());
-    if (_order.profile == "strict") _filter = std::make_unique<SyscallFilter>();
+    _sandbox = describeSandbox(_config, !_users.empty(), _run.network, !_order.cgroup.empty());
+    if (_config.sandbox == "strict") _filter = std::make_unique<SyscallFilter>();
     _runStartedAt = wallClock();
     _runDeadline = instant() + std::chrono::seconds(std::max(1, _run.timeoutSeconds));
     std::stable_sort(_run.tests.begin(), _run.tests.end(),
@@ -84,7 +88,7 @@ bool Leader::begin() {
     _facts.filter = _filter.get();
     _facts.cgroup = Cgroup(_order.cgroup);
     _facts.temporary = _temporary->path();
-    _facts.allowance = {_order.config.artifactCapBytes, _order.config.artifactCapFiles};
+    _facts.allowance = {_config.artifactCapBytes, _config.artifactCapFiles};
     _facts.journal = [this](const Json& entry) { journal(entry); };
     _facts.tellGrew = [this] { tellGrew(); };
     return true;
@@ -101,17 +105,6 @@ void Leader::chooseUsers() {
     _freeUsers.assign(_users.begin(), _users.end());
 }
 
-/// After the first test was started, because a new file may cost half a millisecond. Who looks for a leader
-/// in the meantime finds the attempt's folder and looks again.
-void Leader::publish() {
-    if (_journal) return;
-    _journal = std::make_unique<JournalWriter>(_attempt.get());
-    auto self = findProcess(::getpid());
-    const LeaderIdentity identity{bootId(), ::getpid(), self ? self->startTicks : 0};
-    if (!_journal->good() || !_journal->add(toJson(identity)))
-        throw std::runtime_error(std::string("cannot write the journal: ") + std::strerror(errno));
-}
-
 bool Leader::prepareBox() {
     if (!_users.empty()) { // only a member may give files to the tests' groups
         std::vector<gid_t> groups = {::getegid()};
@@ -121,15 +114,15 @@ bool Leader::prepareBox() {
             return false;
         }
     }
-    std::string path = _order.config.runsDir + "/" + _order.runId + "/" + attemptFolder(_order.attempt);
-    _box = std::make_unique<Box>(_attempt.get(), path, _users, _order.config.runsDir);
+    std::string path = _config.runsDir + "/" + _order.runId + "/" + attemptFolder(_order.attempt);
+    _box = std::make_unique<Box>(_attempt.get(), path, _users, _config.runsDir);
     if (!_box->create(_runProblem)) return false;
-    _temporary = std::make_unique<Temporary>(_order.config.runsDir, _users, _box->path("tmp"));
+    _temporary = std::make_unique<Temporary>(_config.runsDir, _users, _box->path("tmp"));
     if (!_temporary->create(_runProblem)) return false;
     // All scripts before the first test: later ones cannot find their names taken.
     for (const TestToRun& test : _run.tests)
         if (test.type != "exec" &&
-            !_box->writeScript(scriptName(_order.config, test), scriptText(test), _runProblem))
+            !_box->writeScript(scriptName(_config, test), scriptText(test), _runProblem))
             return false;
     return true;
 }
@@ -203,6 +196,7 @@ bool Leader::startNext() {
         _runStarted = true;
         _runStartedAt = *result.startedAt;
         journal({{"t", "state"}, {"status", "running"}, {"at", _runStartedAt}, {"sandbox", _sandbox}});
+        _showAt = instant() + kQuietFor;
     }
     journal({{"t", "test"}, {"test", test.position}, {"status", "running"}, {"at", *result.startedAt}});
     tellGrew();

@@ -22,12 +22,15 @@ namespace usher {
 // a descriptor or the next deadline says that something may have changed. With one test at a time every child
 // is of that test, and having none means that nothing of it is alive; with several each has a keeper
 // (Keeper.h). Results stand in the order of the list, whichever test ends first. Files are the truth;
-// messages on the control connections only say "look".
+// messages on the control connections only say "look". What happens in the first moments of a run is written
+// together, so that a short one costs one file and one write; who looks for its leader meanwhile finds the
+// attempt's folder and looks again.
 
 /// Runs one attempt from its folder to its result. Owned by main() of usher-leader. Not synchronised.
 class Leader {
 public:
-    Leader(LeaderOrder order, UniqueFd runFolder, UniqueFd control);
+    /// `config` must outlive it.
+    Leader(LeaderOrder order, const ExecConfig& config, UniqueFd runFolder, UniqueFd control);
     /// To the end; the program's exit code.
     int run();
 
@@ -39,7 +42,6 @@ private:
     bool begin();
     bool prepareBox();
     void chooseUsers();
-    void publish();
 
     /// True when something changed, so that another step may be possible at once.
     bool step();
@@ -60,18 +62,23 @@ private:
 
     void journal(const Json& entry);
     void tellGrew();
+    /// The journal so far is in its file, and who follows us knows. Throws std::runtime_error when there is
+    /// none and none can be made: nobody could find us again.
+    void show();
     /// The last one's stands in the run's result, which follows at once; it is told of then.
     void storeResult(const RunTest& test, bool last);
-    void tellResult(const RunTest& test);
+    void journalResult(const RunTest& test);
     RunOutcome outcome() const;
 
     LeaderOrder _order;
+    const ExecConfig& _config;
     UniqueFd _runFolder;
     Control _control;
-    UniqueFd _attempt, _signals, _epoll, _leaseTimer;
+    UniqueFd _attempt, _signals, _leaseTimer;
     ClaimedRun _run;
     std::vector<RunTest> _results;
     std::unique_ptr<JournalWriter> _journal;
+    std::optional<Instant> _showAt; ///< the journal has something to show, and may wait so long
     std::unique_ptr<Box> _box;
     std::unique_ptr<Temporary> _temporary;
     std::string _sandbox;

@@ -4,14 +4,13 @@
 #include "exec/Files.h"
 #include "exec/RunSpec.h"
 
-#include <sys/epoll.h>
+#include <poll.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -23,6 +22,11 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr int kResultTries = 60;
+constexpr std::size_t kLongOutcome = 64 * 1024; ///< longer ones would be in the way of the journal's readers
+
+Instant instant() {
+    return std::chrono::steady_clock::now();
+}
 
 } // namespace
 
@@ -34,14 +38,9 @@ void Leader::wait() {
         ::sigprocmask(SIG_BLOCK, &set, nullptr);
         _signals.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
     }
-    // A handful of descriptors that come and go: a fresh set each time is simpler than keeping one right, and
-    // a leader waits some dozen times in its life.
-    _epoll.reset(::epoll_create1(EPOLL_CLOEXEC));
+    std::vector<pollfd> watched;
     auto watch = [&](int fd) {
-        epoll_event event{};
-        event.events = EPOLLIN;
-        event.data.fd = fd;
-        if (fd >= 0) ::epoll_ctl(_epoll.get(), EPOLL_CTL_ADD, fd, &event);
+        if (fd >= 0) watched.push_back({fd, POLLIN, 0});
     };
     watch(_signals.get());
     // Perhaps nobody follows us any more. A full disk may have room for the socket in a moment.
@@ -51,31 +50,32 @@ void Leader::wait() {
     for (const auto& test : _running)
         for (int descriptor : test->descriptors()) watch(descriptor);
 
-    // By a descriptor, not by the wait: epoll's clock stands still in suspend, and the lease does not.
+    // By a descriptor, not by the wait: poll's clock stands still in suspend, and the lease does not.
     watchLease();
     watch(_leaseTimer.get());
 
-    std::array<epoll_event, 64> events;
-    int count = ::epoll_wait(_epoll.get(), events.data(), static_cast<int>(events.size()), patience);
-    for (int i = 0; i < count; ++i) {
-        int fd = events[static_cast<std::size_t>(i)].data.fd;
+    ::poll(watched.data(), watched.size(), patience);
+    for (const pollfd& one : watched) {
+        if (!one.revents) continue;
         const auto connections = _control.connections();
-        if (fd == _signals.get())
+        if (one.fd == _signals.get())
             onSignals();
-        else if (fd == _control.listener())
+        else if (one.fd == _control.listener())
             _control.accept();
-        else if (std::find(connections.begin(), connections.end(), fd) != connections.end())
-            onControl(fd);
+        else if (std::find(connections.begin(), connections.end(), one.fd) != connections.end())
+            onControl(one.fd);
         else
-            for (const auto& test : _running) test->readable(fd);
+            for (const auto& test : _running) test->readable(one.fd);
     }
     for (const auto& test : _running) test->flushLog(false);
+    // A daemon that comes back looks for our first line.
+    if (_showAt && (instant() >= *_showAt || _control.connections().empty())) show();
 }
 
 int Leader::untilNextLook() {
     // A child that ended before its signal was blocked would not wake us.
     reap();
-    Instant now = std::chrono::steady_clock::now(), until = now + 1h;
+    Instant now = instant(), until = std::min(now + 1h, _showAt.value_or(now + 1h));
     for (const auto& test : _running) {
         if (auto next = test->nextLook()) until = std::min(until, *next);
         if (!test->running()) continue;
@@ -124,11 +124,21 @@ void Leader::reap() {
 }
 
 void Leader::journal(const Json& entry) {
-    publish();
     _journal->add(entry);
 }
 
 void Leader::tellGrew() {
+    if (!_showAt || instant() >= *_showAt) show();
+}
+
+void Leader::show() {
+    _showAt.reset();
+    if (!_journal->pending()) return;
+    if (!_journal->flush()) {
+        if (!_journal->exists())
+            throw std::runtime_error(std::string("cannot write the journal: ") + std::strerror(errno));
+        _journal->drop(); // the disk is full; the end is tried again and again
+    }
     _control.tell({{"e", "grew"}});
 }
 
@@ -137,14 +147,13 @@ void Leader::storeResult(const RunTest& test, bool last) {
         _last = &test;
         return;
     }
-    replaceFile(_attempt.get(), "result-" + std::to_string(test.position) + ".json", toText(toJson(test)),
-                0600, true);
-    tellResult(test);
+    writeOnce(_attempt.get(), "result-" + std::to_string(test.position) + ".json", toText(toJson(test)));
+    journalResult(test);
+    tellGrew();
 }
 
-void Leader::tellResult(const RunTest& test) {
+void Leader::journalResult(const RunTest& test) {
     journal({{"t", "result"}, {"test", test.position}, {"status", toText(test.status)}});
-    tellGrew();
 }
 
 RunOutcome Leader::outcome() const {
@@ -189,24 +198,24 @@ RunOutcome Leader::outcome() const {
 }
 
 void Leader::end() {
-    RunOutcome result = outcome();
-    const std::string text = toResultJson(result);
-    publish();
-    // Without output it tells nothing that the result does not.
-    if (std::any_of(_results.begin(), _results.end(),
-                    [](const RunTest& test) { return test.outputBytes > 0; }))
-        _journal->sync();
+    const RunOutcome result = outcome();
+    if (_last) journalResult(*_last);
+    journal({{"t", "state"}, {"status", toText(result.status)}});
+    Json end{{"t", "end"}, {"outcome", toJson(result)}};
+    const std::string text = toText(end["outcome"]);
+    const bool apart = text.size() > kLongOutcome;
+    if (apart) end.erase("outcome");
+    journal(end);
     // A full disk may have room again in a moment, and without its result the run counts as lost.
-    for (int tries = 0; !replaceFile(_attempt.get(), "result.json", text, 0600, true); ++tries) {
+    for (int tries = 0; !((!apart || writeOnce(_attempt.get(), "result.json", text)) && _journal->sync());
+         ++tries) {
         if (tries == kResultTries) {
             _control.tell(
-                {{"e", "failed"}, {"why", std::string("cannot write result.json: ") + std::strerror(errno)}});
+                {{"e", "failed"}, {"why", std::string("cannot write the result: ") + std::strerror(errno)}});
             return;
         }
         std::this_thread::sleep_for(1s);
     }
-    if (_last) tellResult(*_last);
-    journal({{"t", "state"}, {"status", toText(result.status)}});
     _control.tell({{"e", "done"}});
     _control.closeAll();
 }

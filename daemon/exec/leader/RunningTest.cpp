@@ -37,7 +37,8 @@ RunningTest::RunningTest(AttemptFacts& attempt, const TestToRun& test, RunTest& 
 bool RunningTest::start() {
     std::string problem;
     if (_attempt.box->makeTestFolders(_test.position, _user, problem)) {
-        auto plan = planTest(_attempt.order, _attempt.run, _test, *_attempt.box, _user, _attempt.temporary);
+        auto plan = planTest(_attempt.order, _attempt.config, _attempt.run, _test, *_attempt.box, _user,
+                             _attempt.temporary);
         if (auto* why = std::get_if<std::string>(&plan)) {
             problem = *why;
         } else {
@@ -60,11 +61,11 @@ bool RunningTest::start() {
         return false;
     }
     _log = std::make_unique<OutputLog>(_attempt.folder, "test-" + positionText() + ".log",
-                                       _attempt.order.config.outputCapBytes);
-    const Interpreter* interpreter = findInterpreter(_attempt.order.config, _test.type);
+                                       _attempt.config.outputCapBytes);
+    const Interpreter* interpreter = findInterpreter(_attempt.config, _test.type);
     if (interpreter && interpreter->tap) _tap = std::make_unique<TapReport>();
     // Short tests are over before the first look.
-    if (!_cgroup && _attempt.order.profile != "none" && _attempt.order.config.memoryLimitBytes > 0)
+    if (!_cgroup && _attempt.config.sandbox != "none" && _attempt.config.memoryLimitBytes > 0)
         _nextSample = instant() + kSampleEvery;
     _result.status = TestStatus::running;
     _result.startedAt = SystemClock{}.now();
@@ -74,14 +75,14 @@ bool RunningTest::start() {
 void RunningTest::enterGroup() {
     if (!_attempt.cgroup) return;
     const Cgroup leaf = _attempt.cgroup.child("test-" + positionText());
-    if (leaf.make() && leaf.limit(cgroupLimits(_attempt.order.config)))
+    if (leaf.make() && leaf.limit(cgroupLimits(_attempt.config)))
         _cgroup = leaf;
     else
         leaf.remove();
 }
 
 void RunningTest::leaveGroup() {
-    const ExecConfig& config = _attempt.order.config;
+    const ExecConfig& config = _attempt.config;
     const CgroupLimits limits = cgroupLimits(config);
     std::string met;
     if (_cgroup.count("pids.events", "max") > 0)
@@ -133,7 +134,7 @@ bool RunningTest::stepRunning(Stop stop) {
             ::kill(-_process.pid, SIGTERM); // its group: it leads a session of its own
             ::kill(-_process.pid, SIGCONT);
         }
-        _killAt = instant() + std::chrono::seconds(_attempt.order.config.cancelGraceSeconds);
+        _killAt = instant() + std::chrono::seconds(_attempt.config.cancelGraceSeconds);
     }
     if (_exited) {
         setPhase(Phase::draining, _killAt ? *_killAt : instant() + kDrain);
@@ -149,7 +150,7 @@ bool RunningTest::stepRunning(Stop stop) {
 bool RunningTest::memoryIsRight() {
     if (!_nextSample || instant() < *_nextSample) return true;
     _nextSample = instant() + kSampleEvery;
-    const std::int64_t limit = _attempt.order.config.memoryLimitBytes;
+    const std::int64_t limit = _attempt.config.memoryLimitBytes;
     if (memoryOfDescendants(_kept ? _process.pid : ::getpid()) <= limit) return true;
     _result.errorDetails = "its processes together held more than " + std::to_string(limit) +
                            " bytes of memory ([exec] memory_limit_bytes)";

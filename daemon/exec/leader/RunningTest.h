@@ -26,6 +26,7 @@ enum class Stop { none, cancel, timeout, told, lease };
 /// What the tests of an attempt share. The Leader's; outlives every RunningTest.
 struct AttemptFacts {
     const LeaderOrder& order;
+    const ExecConfig& config;
     const ClaimedRun& run;
     int folder = -1; ///< the attempt's
     Box* box = nullptr;

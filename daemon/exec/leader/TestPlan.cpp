@@ -46,19 +46,19 @@ std::string scriptText(const TestToRun& test) {
     return decoded && !decoded->empty() && isUtf8(*decoded) ? *decoded : test.script;
 }
 
-std::variant<TestPlan, std::string> planTest(const LeaderOrder& order, const ClaimedRun& run,
-                                             const TestToRun& test, const Box& box,
+std::variant<TestPlan, std::string> planTest(const LeaderOrder& order, const ExecConfig& config,
+                                             const ClaimedRun& run, const TestToRun& test, const Box& box,
                                              std::optional<TestUser> user, const std::string& temporary) {
     const std::string number = std::to_string(test.position);
     const std::string artifacts = box.path("artifacts-" + number), results = box.path("results-" + number);
-    const Environment places = {{"{script}", box.path("work/" + scriptName(order.config, test))},
+    const Environment places = {{"{script}", box.path("work/" + scriptName(config, test))},
                                 {"{artifacts}", artifacts},
                                 {"{results}", results}};
     TestPlan plan;
     // Parameters first: none of them may stand in for what the system itself says.
     plan.environment = run.parameters;
     for (const auto& [name, value] : run.secrets) plan.environment[name] = value;
-    const Interpreter* interpreter = findInterpreter(order.config, test.type);
+    const Interpreter* interpreter = findInterpreter(config, test.type);
     if (interpreter) {
         for (const std::string& word : interpreter->command) plan.arguments.push_back(replaced(word, places));
         for (const auto& [name, value] : interpreter->environment)
@@ -66,7 +66,7 @@ std::variant<TestPlan, std::string> planTest(const LeaderOrder& order, const Cla
     } else if (test.type == "exec") {
         for (std::string& word : split(std::string(trim(scriptText(test))), ' '))
             if (!word.empty()) plan.arguments.push_back(std::move(word));
-        const auto& allowed = order.config.execAllow;
+        const auto& allowed = config.execAllow;
         if (plan.arguments.empty() ||
             std::find(allowed.begin(), allowed.end(), plan.arguments[0]) == allowed.end())
             return "exec: " +
@@ -90,15 +90,15 @@ std::variant<TestPlan, std::string> planTest(const LeaderOrder& order, const Cla
     plan.environment["USHER_ARTIFACTS"] = artifacts;
     plan.environment["USHER_RESULTS"] = results;
     plan.workFolder = box.path("work");
-    if (order.profile == "strict") {
+    if (config.sandbox == "strict") {
         plan.kept = true;
         plan.sandbox = SandboxPlan{box.ownPath(), temporary, run.network};
         plan.environment["TMPDIR"] = "/tmp";
     }
     plan.user = user;
-    if (order.profile != "none") {
-        plan.memoryLimitBytes = order.config.memoryLimitBytes;
-        plan.fileLimitBytes = order.config.fileLimitBytes;
+    if (config.sandbox != "none") {
+        plan.memoryLimitBytes = config.memoryLimitBytes;
+        plan.fileLimitBytes = config.fileLimitBytes;
     }
     return plan;
 }

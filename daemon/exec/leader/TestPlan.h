@@ -39,8 +39,8 @@ std::string scriptName(const ExecConfig& config, const TestToRun& test);
 /// The script as it is to be run: decoded when it came in as base64.
 std::string scriptText(const TestToRun& test);
 /// The plan, or why there is none: "interpreter not installed: k6". `temporary`: what TMPDIR shall be.
-std::variant<TestPlan, std::string> planTest(const LeaderOrder& order, const ClaimedRun& run,
-                                             const TestToRun& test, const Box& box,
+std::variant<TestPlan, std::string> planTest(const LeaderOrder& order, const ExecConfig& config,
+                                             const ClaimedRun& run, const TestToRun& test, const Box& box,
                                              std::optional<TestUser> user, const std::string& temporary);
 
 } // namespace usher

@@ -202,7 +202,7 @@ public:
     void theLeaderIsToldOfItsGroup() {
         LeaderOrder order;
         order.cgroup = _unit + "/run-7f3a-1";
-        CPPUNIT_ASSERT_EQUAL(order.cgroup, orderFromJson(toOrderJson(order)).cgroup);
+        CPPUNIT_ASSERT_EQUAL(order.cgroup, orderFromJson(toJson(order)).cgroup);
     }
     void whatIsInForceIsSaid() {
         ExecConfig config;

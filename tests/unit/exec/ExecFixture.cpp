@@ -112,7 +112,7 @@ ExecSettings Host::settings() const {
     settings.runsDir = root + "/runs";
     settings.configFile = root + "/usherd.conf";
     settings.launcherPath = USHER_LAUNCHER;
-    settings.leaderPath = USHER_LEADER;
+    settings.leaderPath = leaderPath.empty() ? USHER_LEADER : leaderPath;
     settings.sandbox = _sandbox;
     settings.nodeId = "node";
     return settings;
@@ -150,6 +150,10 @@ std::string Host::log(const std::string& runId, int test, int attempt) {
 
 std::string Host::attemptPath(const ClaimedRun& run) const {
     return root + "/runs/" + run.runId + "/attempt-" + std::to_string(run.attempt);
+}
+
+bool Host::hasResult(const ClaimedRun& run) const {
+    return AttemptFolder(root + "/runs", run.runId, run.attempt).hasResult();
 }
 
 pid_t Host::leaderOf(const ClaimedRun& run) const {

@@ -62,10 +62,12 @@ public:
     std::string log(const std::string& runId, int test = 0, int attempt = 1);
     std::string attemptPath(const ClaimedRun& run) const;
     ExecSettings settings() const;
+    bool hasResult(const ClaimedRun& run) const;
     /// The leader's pid; waits until there is one.
     pid_t leaderOf(const ClaimedRun& run) const;
 
     std::string root;
+    std::string leaderPath; ///< another than the built one; for the next executor
     RecordingListener listener;
     SystemClock clock;
     std::unique_ptr<LeaderProcess> executor;

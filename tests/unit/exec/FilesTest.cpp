@@ -1,3 +1,4 @@
+#include "exec/Files.h"
 #include "base/Json.h"
 #include "base/Text.h"
 #include "exec/JUnitReport.h"
@@ -21,6 +22,9 @@ class FilesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(hugeOutputIsReadToItsEnd);
     CPPUNIT_TEST(theJournalGivesTheLogFromEveryEntryOn);
     CPPUNIT_TEST(invalidUtf8AndClosedStdoutAreNoProblem);
+    CPPUNIT_TEST(whatIsNotWholeIsNotRead);
+    CPPUNIT_TEST(aLongOutcomeStandsApart);
+    CPPUNIT_TEST(withoutItsLastLineThereIsNoResult);
     CPPUNIT_TEST(artifactsAreKeptAndLinksRefused);
     CPPUNIT_TEST(artifactsBeyondTheCapsAreLeftOut);
     CPPUNIT_TEST(nothingOutsideTheRunCanBeOpened);
@@ -138,6 +142,42 @@ class FilesTest : public CppUnit::TestFixture {
             CPPUNIT_ASSERT(isUtf8(entry.data));
             CPPUNIT_ASSERT(entry.data.find('\n') == std::string::npos);
         }
+    }
+    void whatIsNotWholeIsNotRead() {
+        Host host;
+        UniqueFd folder(::open(host.root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        CPPUNIT_ASSERT(!readWritten(folder.get(), "one"));
+        CPPUNIT_ASSERT(writeOnce(folder.get(), "one", "all of it"));
+        CPPUNIT_ASSERT_EQUAL(std::string("all of it"), readWritten(folder.get(), "one").value_or(""));
+        CPPUNIT_ASSERT_EQUAL(0, ::truncate((host.root + "/one").c_str(), 6));
+        CPPUNIT_ASSERT(!readWritten(folder.get(), "one"));
+        CPPUNIT_ASSERT(writeOnce(folder.get(), "one", "again"));
+        CPPUNIT_ASSERT_EQUAL(std::string("again"), readWritten(folder.get(), "one").value_or(""));
+        CPPUNIT_ASSERT_EQUAL(0, ::symlink("one", (host.root + "/link").c_str()));
+        CPPUNIT_ASSERT(!writeOnce(folder.get(), "link", "through it"));
+        CPPUNIT_ASSERT_EQUAL(std::string("again"), readWritten(folder.get(), "one").value_or(""));
+    }
+    void aLongOutcomeStandsApart() {
+        Host host;
+        const ClaimedRun job = host.job(
+            {"{ echo '<testsuite>'; n=0; while [ $n -lt 1500 ]; do echo \"<testcase name='the case number "
+             "$n' classname='of many cases'/>\"; n=$((n+1)); done; echo '</testsuite>'; } > "
+             "$USHER_RESULTS/many.xml"});
+        const RunOutcome outcome = host.run(job);
+        CPPUNIT_ASSERT_MESSAGE(outcome.errorDetails, outcome.status == RunStatus::passed);
+        CPPUNIT_ASSERT(outcome.tests[0].casesJson.find("the case number 1499") != std::string::npos);
+        CPPUNIT_ASSERT_EQUAL(0, ::access((host.attemptPath(job) + "/result.json").c_str(), F_OK));
+        CPPUNIT_ASSERT(read(host.attemptPath(job) + "/journal").size() < 2000);
+    }
+    void withoutItsLastLineThereIsNoResult() {
+        Host host;
+        const ClaimedRun job = host.job({"echo one"});
+        CPPUNIT_ASSERT(host.run(job).status == RunStatus::passed);
+        CPPUNIT_ASSERT(host.hasResult(job));
+        const std::string journal = host.attemptPath(job) + "/journal";
+        CPPUNIT_ASSERT_EQUAL(0, ::truncate(journal.c_str(), static_cast<off_t>(read(journal).size() - 1)));
+        CPPUNIT_ASSERT(!host.hasResult(job));
+        CPPUNIT_ASSERT(eventually([&] { return host.executor->recover(job) == Executor::Recovery::gone; }));
     }
     void artifactsAreKeptAndLinksRefused() {
         Host host;

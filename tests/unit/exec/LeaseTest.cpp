@@ -97,8 +97,7 @@ class LeaseTest : public CppUnit::TestFixture {
         const ClaimedRun job = begin(host, {"sleep 86438"});
         setLease(host, held(job), 0);
         host.stop();
-        CPPUNIT_ASSERT(eventually(
-            [&] { return ::access((host.attemptPath(job) + "/result.json").c_str(), F_OK) == 0; }));
+        CPPUNIT_ASSERT(eventually([&] { return host.hasResult(job); }));
         host.restart();
         expectFoundAgainAndLost(host, job);
     }

@@ -87,8 +87,7 @@ class RecoveryTest : public CppUnit::TestFixture {
         Host host;
         ClaimedRun job = host.job({"echo up; sleep 0.3; exit 6"});
         startAndDie(host, job);
-        CPPUNIT_ASSERT(eventually(
-            [&] { return ::access((host.attemptPath(job) + "/result.json").c_str(), F_OK) == 0; }));
+        CPPUNIT_ASSERT(eventually([&] { return host.hasResult(job); }));
         host.restart();
         CPPUNIT_ASSERT(host.executor->recover(job) == Executor::Recovery::attached);
         RunOutcome outcome = host.listener.waitFinished(job.runId);
