@@ -73,6 +73,9 @@ WebhookSignaturePlugin::readSettings(const auth::Host& host, const auth::Config&
             throw auth::ConfigError("accept must be some of github, gitlab, standard");
         settings->accepted[kind - kKinds] = true;
     }
+    if (std::none_of(std::begin(settings->accepted), std::end(settings->accepted),
+                     [](bool one) { return one; }))
+        throw auth::ConfigError("accept names no way to sign");
     return settings;
 }
 
@@ -136,9 +139,9 @@ bool WebhookSignaturePlugin::isGood(const Settings& settings, const Given& given
 
 std::optional<Verdict> WebhookSignaturePlugin::stale(const Settings& settings, const std::string& job,
                                                      const auth::Request& request, usher_call call) {
-    const std::int64_t off =
-        plugin::nowMicros() / 1'000'000 - *plugin::parseInteger(*request.header("webhook-timestamp"));
-    if (off > settings.toleranceSeconds || off < -settings.toleranceSeconds)
+    const std::int64_t then = *plugin::parseInteger(*request.header("webhook-timestamp")),
+                       now = plugin::nowMicros() / 1'000'000;
+    if (then < now - settings.toleranceSeconds || then > now + settings.toleranceSeconds)
         return Verdict::deny("SIGNATURE_EXPIRED", "Signature expired",
                              "Its time is too far from now. Sign again; check both clocks.")
             .status(401);

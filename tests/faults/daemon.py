@@ -74,7 +74,8 @@ class Answer:
 
 
 class Client:
-    """One keep-alive connection; one thread. Never repeats a request by itself."""
+    """One keep-alive connection; one thread. Never repeats a request by itself. Headers: a dict, or pairs in a list, where
+    a name may stand twice."""
 
     def __init__(self, port, timeout=10, host="127.0.0.1"):
         self.port, self.timeout, self.host, self.connection = port, timeout, host, None
@@ -84,7 +85,13 @@ class Client:
         try:
             if self.connection is None:
                 self.connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
-            self.connection.request(method, path, body=body, headers=headers or {})
+            if isinstance(headers, list):
+                self.connection.putrequest(method, path)
+                for name, value in [*headers, ("Content-Length", str(len(body or b"")))]:
+                    self.connection.putheader(name, value)
+                self.connection.endheaders(body)
+            else:
+                self.connection.request(method, path, body=body, headers=headers or {})
             got = self.connection.getresponse()
             content = got.read()
             answer = Answer(got.status, {k.lower(): v for k, v in got.getheaders()}, content, time.monotonic() - begin)
@@ -568,12 +575,15 @@ def raw_trigger(port, job, key, idempotency=None):
             f"{more}Content-Length: 2\r\nContent-Type: application/json\r\n\r\n{{}}").encode()
 
 
-def main(row, fault, databases=("sqlite", "postgres")):
+def main(row, fault, databases=("sqlite", "postgres"), options=None):
+    """`options` adds the row's own to the parser."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--long", action="store_true", help="the size of the design")
     parser.add_argument("--rounds", type=int, default=0, help="so many, whatever the form says")
     parser.add_argument("--build-dir", default=str(ROOT / "build" / "dev"))
     parser.add_argument("--database", choices=("sqlite", "postgres"))
+    if options:
+        options(parser)
     args = parser.parse_args()
     code, done = 0, 0
     for database in databases:

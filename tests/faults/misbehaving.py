@@ -27,8 +27,8 @@ class Misbehaving:
     def __exit__(self, *what):
         self.daemon.__exit__(*what)
 
-    def trigger(self, client, name, kind):
-        return client.request("POST", f"/api/jobs/{self.job}/trigger", {"X-Target": name, "X-Misbehave": kind})
+    def trigger(self, client, name, kind, job=None):
+        return client.request("POST", f"/api/jobs/{job or self.job}/trigger", {"X-Target": name, "X-Misbehave": kind})
 
     def plugin(self, name):
         listed = self.daemon.call("GET", "/api/plugins")["plugins"]

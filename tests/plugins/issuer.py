@@ -59,7 +59,8 @@ def token(key, claims, header=None, sign=None):
 
 class Issuer:
     """Serves `keys` as long as it is up; over TLS when given a context. `mode`: good, down (500), slow, drip, garbage, huge,
-    redirect, impostor (its discovery document is another's)."""
+    redirect, impostor (its discovery document is another's),
+    query (its keys have an address that is none), alien (keys of other kinds alone)."""
 
     def __init__(self, port=0, tls=None):
         self.keys, self.mode, self.fetches, self.port, self.tls = [], "good", 0, port, tls
@@ -98,12 +99,16 @@ class Issuer:
     def serve(self, request):
         if request.path == "/.well-known/openid-configuration":
             name = "https://example.test" if self.mode == "impostor" else self.id
-            return self.send(request, {"issuer": name, "jwks_uri": self.id + "/keys"})
+            return self.send(request, {"issuer": name, "jwks_uri": self.id + "/keys" + ("?all" if self.mode == "query" else "")})
         self.fetches += 1
+        # Whoever does not look at the status, or follows, finds keys.
+        keys = {"keys": [key if isinstance(key, dict) else key.jwk for key in self.keys]}
         if self.mode == "down":
-            return self.send(request, {}, 500)
-        if self.mode == "redirect":
+            return self.send(request, keys, 500)
+        if self.mode == "redirect" and request.path != "/elsewhere":
             return self.send(request, {}, 302, {"Location": self.id + "/elsewhere"})
+        if self.mode == "alien":
+            return self.send(request, {"keys": [{"kid": "oct", "kty": "oct", "k": b64(b"0" * 32)}]})
         if self.mode == "slow":
             time.sleep(10)
         if self.mode == "drip":
@@ -114,8 +119,8 @@ class Issuer:
         if self.mode == "garbage":
             return self.send(request, b'{"keys": [}')
         if self.mode == "huge":
-            return self.send(request, b'{"keys": [' + b" " * 400_000 + b"]}")
-        return self.send(request, {"keys": [key if isinstance(key, dict) else key.jwk for key in self.keys]})
+            return self.send(request, json.dumps(keys).encode() + b" " * 400_000)
+        return self.send(request, keys)
 
     def send(self, request, body, status=200, more=None):
         body = body if isinstance(body, bytes) else json.dumps(body).encode()

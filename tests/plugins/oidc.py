@@ -23,8 +23,8 @@ class Pipeline:
     def __init__(self, daemon):
         self.daemon, self.client, self.judged = daemon, Client(daemon.port), 0
 
-    def ask(self, jwt, job):
-        return self.client.request("POST", f"/api/jobs/{job}/trigger", {"Authorization": "Bearer " + jwt})
+    def ask(self, jwt, job, scheme="Bearer"):
+        return self.client.request("POST", f"/api/jobs/{job}/trigger", {"Authorization": f"{scheme} {jwt}"})
 
     def allowed(self, what, jwt, job):
         answer = self.ask(jwt, job)
@@ -126,12 +126,14 @@ def not_authorized(issuer, rsa):
     yield "a claim that is a list", token(rsa, issuer.github(repository=["acme/shop"]))
 
 
-def write_rules(daemon, issuer, shop, tools):
+def write_rules(daemon, issuer, other, shop, tools):
     rules = daemon.folder / "oidc.json"
-    rules.write_text(json.dumps({"issuers": [{"issuer": issuer.id, "audience": "usher", "rules": [
-        {"jobs": [shop], "claims": {"repository": "acme/shop", "environment": "production",
-                                    "ref": ["refs/heads/main", "refs/tags/v*"]}},
-        {"jobs": [tools.upper()], "claims": {"project_path": "acme/**", "ref_protected": "true"}}]}]}))
+    shops = {"jobs": [shop], "claims": {"repository": "acme/shop", "environment": "production",
+                                        "ref": ["refs/heads/main", "refs/tags/v*"]}}
+    rules.write_text(json.dumps({"issuers": [
+        {"issuer": issuer.id, "audience": "usher", "rules": [
+            shops, {"jobs": [tools.upper()], "claims": {"project_path": "acme/**", "ref_protected": "true"}}]},
+        {"issuer": other.id, "audience": "usher", "rules": [shops]}]}))
     return rules
 
 
@@ -140,27 +142,32 @@ def drive(args, database):
 
 
 def judge(args, database, isolated):
-    issuer = Issuer()
+    issuer, other = Issuer(), Issuer()
     with Daemon(args.build_dir, database) as daemon:
         daemon.start()
         shop, tools = daemon.job("true"), daemon.job("true")
         daemon.end()
         daemon.write_config(
             daemon.config, daemon.folder / "state", daemon.port,
-            "[auth]\ntrigger = oidc, api-key\nrun = oidc, api-key, session\nthrottle_exempt = 127.0.0.1\n"
-            f"[plugins.oidc]\nrules_file = {write_rules(daemon, issuer, shop, tools)}\n"
+            "[auth]\ntrigger = oidc, api-key\nrun = oidc, api-key, session\nmanage = oidc, session\nthrottle_exempt = 127.0.0.1\n"
+            f"[plugins.oidc]\nrules_file = {write_rules(daemon, issuer, other, shop, tools)}\n"
             "refetch_seconds = 1\nrefresh_seconds = 30\nfetch_timeout_ms = 1000\n"
             f"isolation = {'process' if isolated else 'inproc'}\n")
         rsa, elliptic = Key(daemon.folder, "rsa-1"), Key(daemon.folder, "ec-1", "ES256")
         issuer.keys = [rsa, elliptic, {"kid": "oct", "kty": "oct", "k": b64(b"0" * 32)}]
+        twin = Key(daemon.folder, "twin")
+        twin.kid, other.keys = rsa.kid, [twin.jwk | {"kid": rsa.kid}]
         daemon.start()
         pipeline = Pipeline(daemon)
         tokens(pipeline, issuer, rsa, elliptic, shop, tools)
+        two_issuers(pipeline, issuer, other, rsa, twin, shop)
         rotation(pipeline, issuer, rsa, elliptic, shop)
         outages(pipeline, issuer, rsa, shop)
+        stale(pipeline, issuer, rsa, shop)
         log = daemon.log_file.read_text()
         expect("eyJ" not in log, "a token is in the log")
         issuer.down()
+        other.down()
         return ("isolated " if isolated else "") + str(pipeline.judged)
 
 
@@ -169,7 +176,17 @@ def tokens(pipeline, issuer, rsa, elliptic, shop, tools):
     pipeline.allowed("GitLab, ES256", token(elliptic, issuer.gitlab()), tools)
     pipeline.allowed("a tag", token(rsa, issuer.github(ref="refs/tags/v1.2")), shop)
     pipeline.allowed("expired within the leeway", token(rsa, issuer.github(exp=int(time.time()) - 5)), shop)
+    pipeline.allowed("made a little ahead of us", token(rsa, issuer.github(iat=int(time.time()) + 20, nbf=int(time.time()) + 20)), shop)
     pipeline.allowed("the type in small letters", token(rsa, issuer.github(), {"typ": "jwt"}), shop)
+    pipeline.allowed("a project two groups down", token(elliptic, issuer.gitlab(project_path="acme/a/tools")), tools)
+    answer = pipeline.ask(token(rsa, issuer.github()), shop, "bearer")
+    expect(answer.status == 202, f"the scheme in small letters: {answer}")
+    answer = pipeline.ask(token(rsa, issuer.github()), shop, "Basic")
+    expect((answer.status, answer.code()) == (401, "TOKEN_REQUIRED"), f"another scheme: {answer}")
+    good = ("Authorization", "Bearer " + token(rsa, issuer.github()))
+    for pair in ([good, good], [good, ("authorization", "Bearer x")], [("Authorization", "Bearer x"), good]):
+        answer = pipeline.client.request("POST", f"/api/jobs/{shop}/trigger", pair)
+        expect(answer.status == 400, f"two Authorization fields: {answer}")
     key = pipeline.daemon.key(shop)[1]
     pipeline.allowed("a key, as ever", key, shop)
     before = len(pipeline.daemon.runs())
@@ -188,8 +205,23 @@ def tokens(pipeline, issuer, rsa, elliptic, shop, tools):
     expect(answer.status == 200 and answer.json()["triggeredBy"] == "acme/shop@refs/heads/main", f"reads its run: {answer}")
     answer = read(token(elliptic, issuer.gitlab()))
     expect((answer.status, answer.code()) == (403, "TOKEN_NOT_AUTHORIZED"), f"reads another's run: {answer}")
-    answer = pipeline.client.request("GET", "/api/jobs", {"Authorization": "Bearer " + token(rsa, issuer.github())})
-    expect(answer.status == 401, f"a token opens another door: {answer}")
+    answer = read(token(elliptic, issuer.gitlab()), "POST", "/cancel")
+    expect((answer.status, answer.code()) == (403, "TOKEN_NOT_AUTHORIZED"), f"cancels another's run: {answer}")
+    answer = read(token(rsa, issuer.github()), "POST", "/cancel")
+    expect(answer.status in (200, 202, 409), f"cancels its run: {answer}")
+    # Asked about anything else it has nothing to say, whoever it is.
+    for method, path in (("GET", "/api/jobs"), ("GET", f"/api/jobs/{shop}"), ("DELETE", f"/api/jobs/{shop}")):
+        answer = pipeline.client.request(method, path, {"Authorization": "Bearer " + token(rsa, issuer.github())})
+        expect(answer.status == 401, f"a token opens another door: {method} {path}: {answer}")
+
+
+def two_issuers(pipeline, issuer, other, rsa, twin, shop):
+    """The other has a key of the same name: each signs for itself alone, and its pipelines are others."""
+    run = pipeline.allowed("the other issuer", token(twin, other.github()), shop).run()
+    pipeline.refused("the other's key for this one", token(twin, issuer.github()), shop, "INVALID_TOKEN_SIGNATURE")
+    pipeline.refused("this one's key for the other", token(rsa, other.github()), shop, "INVALID_TOKEN_SIGNATURE")
+    answer = pipeline.client.request("GET", f"/api/runs/{run}", {"Authorization": "Bearer " + token(rsa, issuer.github())})
+    expect((answer.status, answer.code()) == (403, "TOKEN_NOT_AUTHORIZED"), f"reads a run of the other issuer's: {answer}")
 
 
 def rotation(pipeline, issuer, rsa, elliptic, shop):
@@ -220,7 +252,7 @@ def rotation(pipeline, issuer, rsa, elliptic, shop):
 
 def outages(pipeline, issuer, rsa, shop):
     daemon = pipeline.daemon
-    for mode in ("down", "redirect", "garbage", "huge", "slow", "drip"):
+    for mode in ("down", "redirect", "garbage", "huge", "slow", "drip", "impostor", "query", "alien"):
         issuer.mode = mode
         late = Key(daemon.folder, "late-" + mode)
         issuer.keys.append(late)
@@ -259,6 +291,24 @@ def outages(pipeline, issuer, rsa, shop):
         ready := Client(daemon.port).request("GET", "/readyz")).body.decode() and ready.status == 503)
     issuer.up()
     until("keys after the outage", lambda: pipeline.ask(token(rsa, issuer.github()), shop).status == 202, 12)
+
+
+def stale(pipeline, issuer, rsa, shop):
+    """Keys are good for a while when the issuer is away, and no longer."""
+    daemon = pipeline.daemon
+    daemon.end()
+    daemon.config.write_text(daemon.config.read_text().replace("refresh_seconds = 30\n", "refresh_seconds = 1\nstale_seconds = 4\n"))
+    daemon.start()
+    pipeline.client.close()
+    known = token(rsa, issuer.github())
+    until("keys", lambda: pipeline.ask(known, shop).status == 202)
+    issuer.mode = "down"
+    time.sleep(2)
+    pipeline.allowed("the issuer away, keys of before", known, shop)
+    time.sleep(3.5)
+    pipeline.refused("the issuer away for too long", known, shop, "AUTH_UNAVAILABLE", 503)
+    issuer.mode = "good"
+    until("keys after that", lambda: pipeline.ask(known, shop).status == 202, 12)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,9 @@ class Sender:
         self.daemon, self.client, self.judged = daemon, Client(daemon.port), 0
 
     def send(self, job, headers, body=BODY):
-        return self.client.request("POST", f"/api/jobs/{job}/trigger", {"Content-Type": "application/json", **headers}, body)
+        if isinstance(headers, dict):
+            headers = {"Content-Type": "application/json", **headers}
+        return self.client.request("POST", f"/api/jobs/{job}/trigger", headers, body)
 
     def allowed(self, what, job, headers, body=BODY):
         answer = self.send(job, headers, body)
@@ -69,6 +71,9 @@ def invalid(sender, job, key, other):
     refused("no sha256= in front", {"X-Hub-Signature-256": digest(key, BODY).hexdigest()})
     refused("a cut signature", {"X-Hub-Signature-256": github(key)["X-Hub-Signature-256"][:-2]})
     refused("an empty signature", {"X-Hub-Signature-256": ""})
+    refused("a longer signature", {"X-Hub-Signature-256": github(key)["X-Hub-Signature-256"] + "0"})
+    refused("large letters", {"X-Hub-Signature-256": "sha256=" + digest(key, BODY).hexdigest().upper()})
+    refused("a longer token", {"X-Gitlab-Token": key + "x"})
     refused("half of a token", {"X-Gitlab-Token": key[:-1]})
     refused("a token of another job", {"X-Gitlab-Token": other})
     good = standard(key, "msg_" + secrets.token_hex(8))
@@ -76,6 +81,7 @@ def invalid(sender, job, key, other):
     refused("a changed id", standard(key, "msg_1", signed_id="msg_2"))
     refused("a changed time", {**good, "webhook-timestamp": str(int(good["webhook-timestamp"]) - 1)})
     refused("no id", {name: value for name, value in good.items() if name != "webhook-id"})
+    refused("no time", {name: value for name, value in good.items() if name != "webhook-timestamp"})
     refused("a time that is none, well signed", standard(key, "msg_soon", then="soon"))
     refused("an empty id, well signed", standard(key, ""))
     refused("an id that is too long, well signed", standard(key, "m" * 257))
@@ -118,12 +124,25 @@ def judge(args, database, isolated):
         sender.allowed("a key, as ever", job, {"Authorization": "Bearer " + key})
         sender.refused("nothing", job, {}, 401, "API_KEY_REQUIRED")
         sender.refused("two ways at once", job, {**github(every), "X-Gitlab-Token": every}, 400, "REPEATED_SIGNATURE")
+        again = github(every)["X-Hub-Signature-256"]
+        for name, value in (("X-Hub-Signature-256", again), ("X-Gitlab-Token", every)):
+            for pair in ([value, value], [value, "x"], ["x", value]):
+                sender.refused(f"{name} twice", job, [("Content-Type", "application/json"), *((name, one) for one in pair)],
+                               400, "REPEATED_SIGNATURE")
+        good = standard(every, "msg_fields")
+        for name in good:  # which of the two was signed?
+            pairs = [("Content-Type", "application/json"), *good.items(), (name, "1")]
+            answer = sender.send(job, pairs)
+            expect(answer.status in (400, 401), f"{name} twice: {answer}")
         invalid(sender, job, every, own)
 
         # Time, and the same delivery again: also with another time, as a sender that tries again signs it.
         sender.refused("too old", job, standard(every, "msg_old", off=-310), 401, "SIGNATURE_EXPIRED")
         sender.refused("too new", job, standard(every, "msg_new", off=310), 401, "SIGNATURE_EXPIRED")
+        for then in (-2**63, 2**63 - 1):
+            sender.refused("centuries off", job, standard(every, "msg_far", then=str(then)), 401, "SIGNATURE_EXPIRED")
         sender.allowed("old, and not too old", job, standard(every, "msg_old", off=-280))
+        sender.allowed("new, and not too new", job, standard(every, "msg_new", off=280))
         again = standard(every, "msg_twice")
         sender.allowed("a delivery", job, again)
         sender.refused("the same delivery", job, again, 409, "WEBHOOK_REPLAYED")
@@ -156,11 +175,16 @@ def judge(args, database, isolated):
         two = standard(raw, "msg_two")
         two["webhook-signature"] = "v1," + base64.b64encode(b"0" * 32).decode() + " " + two["webhook-signature"]
         sender.allowed("two signatures, one good", job, two)
+        two = standard(raw, "msg_three")
+        two["webhook-signature"] += " v1," + base64.b64encode(b"0" * 32).decode()
+        sender.allowed("the good one first", job, two)
         if not isolated:
             sender.refused("a delivery from before the reload", job, again, 409, "WEBHOOK_REPLAYED")
-        configure("accept = standard, github\n")
+        configure("accept = standard, github\ntolerance_seconds = 60\n")
         daemon.call("POST", "/api/plugins/reload", {})
         sender.refused("a way that is not accepted", job, {"X-Gitlab-Token": every}, 401, "API_KEY_REQUIRED")
+        sender.refused("older than the tolerance of now", job, standard(every, "msg_60", off=-70), 401, "SIGNATURE_EXPIRED")
+        sender.allowed("within it", job, standard(every, "msg_60", off=-40))
         sender.allowed("one that is, beside it", job, {**github(every), "X-Gitlab-Token": "x"})
         log = daemon.log_file.read_text()
         expect(not any(word in log for word in (every, own, next_own)), "a secret is in the log")

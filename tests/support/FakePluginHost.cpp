@@ -2,7 +2,10 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <cstring>
+#include <fstream>
+#include <sstream>
 #include <stdexcept>
 
 namespace usher::test {
@@ -115,6 +118,7 @@ std::shared_ptr<FakePluginHost::Slot> FakePluginHost::newSlot(const Question& qu
     const auto deadline = std::chrono::steady_clock::now() + q.budget;
     r.deadline_ns = static_cast<uint64_t>(
         std::chrono::duration_cast<std::chrono::nanoseconds>(deadline.time_since_epoch()).count());
+    slot->over = q.budget <= std::chrono::milliseconds(0);
     std::lock_guard lock(_mutex);
     slot->call = _next++;
     _calls.emplace(slot->call, slot);
@@ -283,11 +287,24 @@ const void* FakePluginHost::extension(const usher_host* host, const char* id) {
 
 usher_status FakePluginHost::secret(const usher_host* host, usher_str name, char* buffer, size_t capacity,
                                     size_t* length) {
-    if (text(name) != "database.url") return USHER_INVALID;
-    const std::string& url = of(host)._url;
-    *length = url.size();
-    if (url.size() > capacity) return USHER_NO_MEMORY;
-    std::memcpy(buffer, url.data(), url.size());
+    std::string value;
+    if (text(name) == "database.url") {
+        value = of(host)._url;
+    } else {
+        const Fields& config = of(host)._config;
+        const auto file = std::find_if(config.begin(), config.end(), [&](const auto& field) {
+            return field.first == text(name) + "_file";
+        });
+        if (file == config.end()) return USHER_INVALID;
+        const std::ifstream stream(file->second);
+        if (!stream) return USHER_INVALID;
+        std::ostringstream content;
+        content << stream.rdbuf();
+        value = content.str();
+    }
+    *length = value.size();
+    if (value.size() > capacity) return USHER_NO_MEMORY;
+    std::memcpy(buffer, value.data(), value.size());
     return USHER_OK;
 }
 

@@ -28,7 +28,7 @@ struct Question {
     std::string action = "job.trigger", resource, method = "POST", target = "/", peerAddress = "127.0.0.1",
                 body;
     Fields headers, attributes;
-    std::chrono::milliseconds budget{5000};
+    std::chrono::milliseconds budget{5000}; ///< 0: its deadline passes before the plugin can answer
 };
 
 /// A verdict, copied.
@@ -54,7 +54,8 @@ struct Response {
 /// request() block and may be called from many threads; each instance has one plugin instance.
 class FakePluginHost {
 public:
-    /// `url` is handed out by usher.secrets/1. On SQLite hosts of one file should share `turn`.
+    /// `url` is handed out by usher.secrets/1, as is what the files hold that keys NAME_file of `config`
+    /// name. On SQLite hosts of one file should share `turn`.
     FakePluginHost(const std::string& file, const std::string& url, Fields config = {},
                    std::shared_ptr<std::mutex> turn = nullptr);
     ~FakePluginHost(); ///< stop() and destroy()

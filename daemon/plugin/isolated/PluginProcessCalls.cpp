@@ -70,14 +70,17 @@ static_assert(static_cast<int>(Decision::error) == USHER_ERROR &&
 } // namespace
 
 void PluginProcess::sendCall(usher_call call, bool route, std::string frame) {
+    std::shared_ptr<Channel> channel;
     {
         Lock lock(_mutex);
-        if (_state == State::running)
-            _open.emplace(call, Open{++_asked, route});
-        else
-            frame.clear();
+        // To this helper or to none: the next one may not even be loaded when a thread comes late.
+        if (_state == State::running) channel = _channel;
+        if (channel) _open.emplace(call, Open{++_asked, route});
     }
-    if (!frame.empty() && send(std::move(frame))) return;
+    if (channel && channel->send(std::move(frame))) {
+        if (channel->backlog()) wake(); // poll for writing, too
+        return;
+    }
     {
         Lock lock(_mutex);
         _open.erase(call);

@@ -84,6 +84,9 @@ static void good_destroy(void* self) {
 #ifndef DESTROY
 #define DESTROY good_destroy
 #endif
+#ifndef EXTENSION
+#define EXTENSION NULL
+#endif
 #ifndef MODEL
 #define MODEL USHER_PARALLEL
 #endif
@@ -92,7 +95,7 @@ static void good_destroy(void* self) {
 #endif
 
 static const usher_auth_ops ops = {
-    sizeof(usher_auth_ops), MODEL, CREATE, START, CHECK, NULL, NULL, STOP, DESTROY, NULL};
+    sizeof(usher_auth_ops), MODEL, CREATE, START, CHECK, NULL, NULL, STOP, DESTROY, EXTENSION};
 const usher_auth_entry usher_auth_entry_v1 = {
     sizeof(usher_auth_entry), USHER_AUTH_MINOR, 0, ENTRY_ID, "1.0.0", "Usher's tests", &ops};
 USHER_AUTH_NOTE("broken", "1.0.0")

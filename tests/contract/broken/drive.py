@@ -16,7 +16,7 @@ def check(build, name):
     plugin = os.path.join(build, "tests/broken", name + ".so")
     junit = os.path.join(build, "tests/broken", name + ".xml")
     done = subprocess.run(
-        [os.path.join(build, "bin/usher-plugin-check"), plugin, "--seed", "7", "--junit", junit,
+        [os.path.join(build, "bin/usher-plugin-check"), plugin, "--seed", "7", "--junit", junit, "--config", "word=sesame",
          "--allow", os.path.join(build, "tests/broken/good-header")],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
     failures = re.findall(r"^FAIL +rule (\d+) +(\S+): (.*)$", done.stdout, re.M)
