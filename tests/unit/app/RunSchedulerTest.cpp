@@ -42,6 +42,7 @@ public:
         std::string line = "last";
         for (const auto& [job, at] : runs) line += " " + job + "=" + std::to_string(at);
         note(line);
+        std::lock_guard lock(mutex);
         std::vector<std::string> still;
         for (const auto& [job, at] : runs)
             if (held.contains(job)) still.push_back(job);
@@ -65,6 +66,11 @@ public:
         told.push_back(line);
         return true;
     }
+    /// Jobs whose rows somebody else holds.
+    void hold(std::set<std::string> jobs) {
+        std::lock_guard lock(mutex);
+        held = std::move(jobs);
+    }
     /// What it was told, "last …" left out.
     std::vector<std::string> steps() {
         std::lock_guard lock(mutex);
@@ -83,7 +89,7 @@ public:
     std::mutex mutex;
     std::deque<ClaimedRun> queue;
     std::vector<std::string> told;
-    std::set<std::string> held; ///< jobs whose rows somebody else holds
+    std::set<std::string> held;
     std::atomic<bool> away{false};
 };
 
@@ -275,7 +281,7 @@ class RunSchedulerTest : public CppUnit::TestFixture {
 
     void whenJobsRanLastIsNotedOnceASecond() {
         Node node(4, 4);
-        node.store.held = {"job-1"};
+        node.store.hold({"job-1"});
         node.ends(0);
         CPPUNIT_ASSERT(eventually([&] { return node.store.count("last job-0=5") == 1; }));
         const Instant noted = std::chrono::steady_clock::now();
@@ -287,8 +293,7 @@ class RunSchedulerTest : public CppUnit::TestFixture {
             std::lock_guard lock(node.store.mutex);
             return node.store.told.back() == "last job-1=5";
         }));
-        std::lock_guard lock(node.store.mutex);
-        node.store.held.clear();
+        node.store.hold({});
     }
 };
 CPPUNIT_TEST_SUITE_REGISTRATION(RunSchedulerTest);
