@@ -14,8 +14,8 @@ namespace usher {
 
 namespace {
 
-constexpr std::size_t kBlock = 64 * 1024;
-constexpr std::size_t kTail = 256 * 1024; ///< more than the longest line (Leader: kLongOutcome)
+constexpr std::size_t kBlock = 65'536;
+constexpr std::size_t kTail = 262'144; ///< more than the longest line (Leader: kLongOutcome)
 
 std::string readAt(int fd, std::int64_t offset, std::size_t bytes) {
     std::string text(bytes, '\0');

@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr int kResultTries = 60;
-constexpr std::size_t kLongOutcome = 64 * 1024; ///< longer ones would be in the way of the journal's readers
+constexpr std::size_t kLongOutcome = 65'536; ///< longer ones would be in the way of the journal's readers
 
 Instant instant() {
     return std::chrono::steady_clock::now();
