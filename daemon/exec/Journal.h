@@ -36,7 +36,8 @@ public:
     bool sync();
     /// Was anything added since the last flush()?
     bool pending() const { return !_waiting.empty(); }
-    bool exists() const { return static_cast<bool>(_file); }
+    /// Is its first line in the file, by which the leader is found again?
+    bool begun() const { return _size > 0; }
     /// Gives up what waits.
     void drop() { _waiting.clear(); }
 

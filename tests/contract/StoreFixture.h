@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,13 @@ protected:
     NewRun newRun(const Job& job) const;
     /// Inserts and asserts that it went in; gives its id.
     std::string queue(const Job& job, const std::function<void(NewRun&)>& change = {});
+    Inserted insert(const NewRun& run) { return triggers().insertRuns(std::span(&run, 1), soon()).at(0); }
+    static IdempotencyKey keyOf(const Job& job, const std::string& key,
+                                const std::string& principal = "api-key:1") {
+        return {job.id, principal, key, std::string(64, 'a')};
+    }
+    /// The rows of a table.
+    std::string count(const std::string& table) { return sql().value("SELECT count(*) FROM " + table); }
     std::vector<ClaimedRun> claim(int maxRuns = 100, const std::string& node = "node-a");
     static RunOutcome outcomeOf(const ClaimedRun& run, RunStatus status = RunStatus::passed);
     static Micros now() { return SystemClock().now(); }

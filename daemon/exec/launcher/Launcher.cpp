@@ -209,12 +209,17 @@ std::optional<Json> Launcher::start(const Json& request, int control) {
     pid_t pid =
         _source.start({run, attempt, users.uids, group.path()}, folder.get(), control, users.claim.get());
     if (pid < 0) {
-        std::string why = std::string("cannot start ") + _facts.leaderPath + ": " + std::strerror(errno);
-        bool retry = errno == EAGAIN || errno == ENOMEM || errno == EPIPE;
-        _orphansExpected = _orphansExpected || errno == EPIPE;
+        const int error = errno;
         removeGroup(group);
         if (_uids) _uids->giveBack(users.uids);
-        return refused(why, retry);
+        if (error == EPIPE) {
+            // Perhaps there is a leader that nobody knows. Who asked sees the connection end, as when a
+            // leader dies at birth, and asks again, but not for ever.
+            _orphansExpected = true;
+            return std::nullopt;
+        }
+        return refused(std::string("cannot start ") + _facts.leaderPath + ": " + std::strerror(error),
+                       error == EAGAIN || error == ENOMEM);
     }
     Leader leader{run, attempt, users.uids, std::move(users.claim), handleOf(pid), true};
     watch(_epoll.get(), leader.handle.get());

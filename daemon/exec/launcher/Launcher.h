@@ -32,7 +32,7 @@ struct LauncherFacts {
 /// thread, one loop.
 ///   {"op":"start","run":UUID,"attempt":N,"profile":P,"parallelism":N} and a connection for the leader as a
 ///   descriptor
-///   → the leader says hello on that connection |
+///   → the leader says hello on that connection, or it ends: there was none |
 ///   {"op":"refused","run":…,"attempt":…,"why":…,"retry":bool}
 ///   {"op":"connect"} and a descriptor: one more connection
 /// A connection begins with {"op":"hello","profile":…,"sandbox":…,"problem":…}. A request names a run below

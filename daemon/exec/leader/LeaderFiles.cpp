@@ -135,7 +135,7 @@ void Leader::show() {
     _showAt.reset();
     if (!_journal->pending()) return;
     if (!_journal->flush()) {
-        if (!_journal->exists())
+        if (!_journal->begun())
             throw std::runtime_error(std::string("cannot write the journal: ") + std::strerror(errno));
         _journal->drop(); // the disk is full; the end is tried again and again
     }

@@ -152,6 +152,11 @@ std::string Host::attemptPath(const ClaimedRun& run) const {
     return root + "/runs/" + run.runId + "/attempt-" + std::to_string(run.attempt);
 }
 
+void Host::letGo(const ClaimedRun& run) const {
+    std::ofstream go(attemptPath(run) + "/box/work/go");
+    CPPUNIT_ASSERT(go.good());
+}
+
 bool Host::hasResult(const ClaimedRun& run) const {
     return AttemptFolder(root + "/runs", run.runId, run.attempt).hasResult();
 }

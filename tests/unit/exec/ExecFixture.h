@@ -61,6 +61,8 @@ public:
     RunOutcome run(const std::string& script) { return run(job({script})); }
     std::string log(const std::string& runId, int test = 0, int attempt = 1);
     std::string attemptPath(const ClaimedRun& run) const;
+    /// Creates the file `go` in the run's folder of work, for which its script waits.
+    void letGo(const ClaimedRun& run) const;
     ExecSettings settings() const;
     bool hasResult(const ClaimedRun& run) const;
     /// The leader's pid; waits until there is one.

@@ -2,14 +2,18 @@
 #include "base/Json.h"
 #include "base/Text.h"
 #include "exec/JUnitReport.h"
+#include "exec/Journal.h"
 #include "exec/OutputLog.h"
 #include "unit/exec/ExecFixture.h"
 
 #include <cppunit/extensions/HelperMacros.h>
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <csignal>
 
 using namespace usher;
 using namespace usher::test;
@@ -25,6 +29,7 @@ class FilesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(whatIsNotWholeIsNotRead);
     CPPUNIT_TEST(aLongOutcomeStandsApart);
     CPPUNIT_TEST(withoutItsLastLineThereIsNoResult);
+    CPPUNIT_TEST(whatTheJournalCannotWriteWaits);
     CPPUNIT_TEST(artifactsAreKeptAndLinksRefused);
     CPPUNIT_TEST(artifactsBeyondTheCapsAreLeftOut);
     CPPUNIT_TEST(nothingOutsideTheRunCanBeOpened);
@@ -168,6 +173,28 @@ class FilesTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(outcome.tests[0].casesJson.find("the case number 1499") != std::string::npos);
         CPPUNIT_ASSERT_EQUAL(0, ::access((host.attemptPath(job) + "/result.json").c_str(), F_OK));
         CPPUNIT_ASSERT(read(host.attemptPath(job) + "/journal").size() < 2000);
+    }
+    void whatTheJournalCannotWriteWaits() {
+        Host host;
+        UniqueFd folder(::open(host.root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        JournalWriter journal(folder.get());
+        journal.add({{"t", "leader"}});
+        journal.add({{"t", "state"}});
+        rlimit before{};
+        ::getrlimit(RLIMIT_FSIZE, &before);
+        rlimit small = before;
+        small.rlim_cur = 20; // in the second line
+        ::signal(SIGXFSZ, SIG_IGN);
+        ::setrlimit(RLIMIT_FSIZE, &small);
+        const bool flushed = journal.flush();
+        ::setrlimit(RLIMIT_FSIZE, &before);
+        CPPUNIT_ASSERT(!flushed);
+        CPPUNIT_ASSERT(!journal.begun() && journal.pending()); // nobody could find the leader by this file
+        CPPUNIT_ASSERT_EQUAL(std::string(), read(host.root + "/journal"));
+        CPPUNIT_ASSERT(journal.sync());
+        CPPUNIT_ASSERT(journal.begun() && !journal.pending());
+        CPPUNIT_ASSERT_EQUAL(std::string("{\"t\":\"leader\"}\n{\"t\":\"state\"}\n"),
+                             read(host.root + "/journal"));
     }
     void withoutItsLastLineThereIsNoResult() {
         Host host;

@@ -18,6 +18,7 @@ class ForkServerTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aLeaderIsTheLaunchersOwnAndSaysWhoItIs);
     CPPUNIT_TEST(aKilledServerIsReplaced);
     CPPUNIT_TEST(aReplacedProgramIsUsedFromTheNextRunOn);
+    CPPUNIT_TEST(aProgramThatDiesAtOnceIsAnError);
     CPPUNIT_TEST(itEndsWithItsLauncher);
     CPPUNIT_TEST_SUITE_END();
 
@@ -53,7 +54,7 @@ class ForkServerTest : public CppUnit::TestFixture {
              std::filesystem::directory_iterator("/proc/" + std::to_string(leader) + "/fd"))
             CPPUNIT_ASSERT(std::filesystem::read_symlink(entry).string().find("exec-config") ==
                            std::string::npos);
-        CPPUNIT_ASSERT_EQUAL(0, std::system(("touch " + host.attemptPath(job) + "/box/work/go").c_str()));
+        host.letGo(job);
         CPPUNIT_ASSERT(host.listener.waitFinished(job.runId).status == RunStatus::passed);
     }
 
@@ -69,7 +70,7 @@ class ForkServerTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(host.run("echo after").status == RunStatus::passed);
         CPPUNIT_ASSERT(serverOf(host) > 0 && serverOf(host) != first);
         // Its children go on without it.
-        CPPUNIT_ASSERT_EQUAL(0, std::system(("touch " + host.attemptPath(job) + "/box/work/go").c_str()));
+        host.letGo(job);
         CPPUNIT_ASSERT(host.listener.waitFinished(job.runId).status == RunStatus::passed);
     }
 
@@ -89,6 +90,15 @@ class ForkServerTest : public CppUnit::TestFixture {
         std::filesystem::rename(copy + ".new", copy);
         CPPUNIT_ASSERT(host.run("true").status == RunStatus::passed);
         CPPUNIT_ASSERT(serverOf(host) > 0 && serverOf(host) != first);
+    }
+
+    void aProgramThatDiesAtOnceIsAnError() {
+        Host host;
+        host.leaderPath = "/bin/false";
+        host.restart();
+        const RunOutcome outcome = host.run("true");
+        CPPUNIT_ASSERT(outcome.status == RunStatus::error);
+        CPPUNIT_ASSERT_EQUAL(std::string("usher-leader could not be started"), outcome.errorDetails);
     }
 
     void itEndsWithItsLauncher() {

@@ -76,7 +76,7 @@ class RecoveryTest : public CppUnit::TestFixture {
             CPPUNIT_ASSERT(host.executor->recover(job) == Executor::Recovery::attached);
             host.listener.waitStarted(job.runId);
             CPPUNIT_ASSERT_EQUAL(0, host.listener.finishes(job.runId));
-            CPPUNIT_ASSERT_EQUAL(0, std::system(("touch " + host.attemptPath(job) + "/box/work/go").c_str()));
+            host.letGo(job);
             RunOutcome outcome = host.listener.waitFinished(job.runId);
             CPPUNIT_ASSERT(outcome.status == RunStatus::passed);
             CPPUNIT_ASSERT_EQUAL(std::string("up\nend\n"), host.log(job.runId));
@@ -197,7 +197,7 @@ class RecoveryTest : public CppUnit::TestFixture {
             RunOutcome outcome = host.run("echo after");
             CPPUNIT_ASSERT_MESSAGE(outcome.errorDetails, outcome.status == RunStatus::passed);
         }
-        CPPUNIT_ASSERT_EQUAL(0, std::system(("touch " + host.attemptPath(job) + "/box/work/go").c_str()));
+        host.letGo(job);
         CPPUNIT_ASSERT(host.listener.waitFinished(job.runId).status == RunStatus::passed);
     }
     void cancelReachesARecoveredRun() {
