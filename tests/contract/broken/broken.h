@@ -78,6 +78,9 @@ static void good_destroy(void* self) {
 #ifndef CHECK
 #define CHECK good_check
 #endif
+#ifndef SETTLED
+#define SETTLED NULL
+#endif
 #ifndef STOP
 #define STOP good_stop
 #endif
@@ -95,7 +98,7 @@ static void good_destroy(void* self) {
 #endif
 
 static const usher_auth_ops ops = {
-    sizeof(usher_auth_ops), MODEL, CREATE, START, CHECK, NULL, NULL, STOP, DESTROY, EXTENSION};
+    sizeof(usher_auth_ops), MODEL, CREATE, START, CHECK, SETTLED, NULL, STOP, DESTROY, EXTENSION};
 const usher_auth_entry usher_auth_entry_v1 = {
     sizeof(usher_auth_entry), USHER_AUTH_MINOR, 0, ENTRY_ID, "1.0.0", "Usher's tests", &ops};
 USHER_AUTH_NOTE("broken", "1.0.0")
