@@ -10,11 +10,15 @@ namespace usher {
 
 namespace {
 
-/// Everything in a request that may prove who asks: equal requests of different people must not share a
-/// flight.
-std::string credentialOf(const HttpRequest& request, const std::string& address) {
-    return request.field("Authorization") + '\n' + request.field("X-Api-Key") + '\n' +
-           request.field("Cookie") + '\n' + address;
+/// Everything that the plugins are told but the request's id and its body: any of it may prove who asks, for
+/// a plugin decides itself where it looks. Equal requests of different people must not share a flight.
+std::string credentialOf(const AuthRequest& question) {
+    std::string all = question.method + ' ' + question.target + '\n' + question.peerAddress + '\n' +
+                      question.tlsClientFingerprint + '\n';
+    for (const Fields* fields : {&question.headers, &question.attributes})
+        for (const auto& [name, value] : *fields)
+            all += std::to_string(name.size()) + ' ' + std::to_string(value.size()) + ' ' + name + value;
+    return all;
 }
 
 Reply accepted(const TriggeredRun& run, const Fields& fields) {
@@ -114,7 +118,7 @@ void trigger(Services& services, const std::shared_ptr<Context>& context) {
                                                  std::get<TriggerBody>(trigger.body).idempotencyKey);
     if (replayable) {
         trigger.digest = toHex(sha256(request.body));
-        trigger.credentialDigest = sha256(credentialOf(request, services.gate.originOf(request).address));
+        trigger.credentialDigest = sha256(credentialOf(*question));
     }
     trigger.question = question;
     services.triggers.trigger(std::move(trigger), [&services, exchange = context->exchange, question,
