@@ -46,14 +46,17 @@ void TriggerJob::judgeVerdict(std::shared_ptr<TriggerFlights::Flight> flight, An
     TriggerBody* body = std::get_if<TriggerBody>(&request.body);
     std::optional<std::string> key = request.idempotencyKey;
     if (body && body->idempotencyKey) {
-        if (key && *key != *body->idempotencyKey)
+        if (key && *key != *body->idempotencyKey) {
             pending->bodyProblem = invalidBody(
                 {{"idempotencyKey", "differs from the Idempotency-Key header; send one of the two"}});
-        key = body->idempotencyKey;
+            key.reset(); // neither is answered with the run that it was used for
+        } else {
+            key = body->idempotencyKey;
+        }
     }
     if (!allowed) {
         pending->answer.result = refusalOf(verdict);
-        if (!verdict.replayOk || !key || pending->bodyProblem) return _flights.land(*flight, pending->answer);
+        if (!verdict.replayOk || !key) return _flights.land(*flight, pending->answer);
         pending->unlessReplay = std::get<Refusal>(pending->answer.result);
     }
     pending->done = [this, flight](const TriggerAnswer& answer) { _flights.land(*flight, answer); };

@@ -93,6 +93,7 @@ class TriggerJobTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aReplaySpendsNothing);
     CPPUNIT_TEST(whatIsGivenBackIsShownAsFree);
     CPPUNIT_TEST(anotherBodyUnderTheSameKeyIsAMismatch);
+    CPPUNIT_TEST(twoKeysAreRefusedThoughOneIsKnown);
     CPPUNIT_TEST(aLimitedKeyMayStillReplay);
     CPPUNIT_TEST(aMovedRevisionIsJudgedAgain);
     CPPUNIT_TEST(nothingIsRefusedByWhatIsOnlyRemembered);
@@ -223,6 +224,14 @@ private:
         CPPUNIT_ASSERT_EQUAL(std::string("made"), codeOf(send("", "k")));
         CPPUNIT_ASSERT_EQUAL(std::string("IDEMPOTENCY_MISMATCH"), codeOf(send("{}", "k")));
         CPPUNIT_ASSERT_EQUAL(std::string("INVALID_BODY"), codeOf(send(R"({"idempotencyKey":"other"})", "k")));
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, _store->runs.size());
+    }
+    void twoKeysAreRefusedThoughOneIsKnown() {
+        const std::string body = R"({"idempotencyKey":"k"})";
+        CPPUNIT_ASSERT_EQUAL(std::string("made"), codeOf(send(body, "k")));
+        CPPUNIT_ASSERT_EQUAL(std::string("INVALID_BODY"), codeOf(send(body, "other")));
+        _store->jobs["j"] = {"j", "job", true, 2, 1, 1000, 5, OnBusy::queue, "[]"}; // paused
+        CPPUNIT_ASSERT_EQUAL(std::string("replayed"), codeOf(send(body, "k")));
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, _store->runs.size());
     }
     void aLimitedKeyMayStillReplay() {
