@@ -13,6 +13,7 @@ class IdempotencyContractTest : public TriggerFixture {
     CPPUNIT_TEST_SUITE(IdempotencyContractTest);
     CPPUNIT_TEST(idempotencyHoldsForReplaysAndMismatches);
     CPPUNIT_TEST(aThousandParallelRequestsMakeOneRun);
+    CPPUNIT_TEST(aReplayThatWaitedSaysSo);
     CPPUNIT_TEST_SUITE_END();
 
     void idempotencyHoldsForReplaysAndMismatches() {
@@ -36,7 +37,24 @@ class IdempotencyContractTest : public TriggerFixture {
             400, w.trigger(job, fresh.key, R"({"idempotencyKey":"a"})", {{"Idempotency-Key", "b"}}).status);
         CPPUNIT_ASSERT_EQUAL(
             202, w.trigger(job, fresh.key, R"({"idempotencyKey":"a"})", {{"Idempotency-Key", "a"}}).status);
+        expect(w.trigger(job, fresh.key, R"({"idempotencyKey":"a"})", {{"Idempotency-Key", "b"}}), 400,
+               "Invalid request body", "INVALID_BODY"); // though "a" is known by now
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, runsOf(job));
+    }
+
+    void aReplayThatWaitedSaysSo() {
+        World& w = world();
+        const std::string job = w.createJob({"true"});
+        const std::string target = "/api/jobs/" + job + "/trigger?wait=20";
+        const Headers headers = {{"X-Api-Key", w.createKey(job).key}, {"Idempotency-Key", "waited"}};
+        Http http(w.port());
+        for (const char* replayed : {"", "true"}) {
+            Answer answer = http.request("POST", target, headers);
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 200, answer.status);
+            CPPUNIT_ASSERT_EQUAL(std::string(replayed), answer.field("idempotent-replayed"));
+            CPPUNIT_ASSERT(!answer.field("ratelimit-remaining").empty());
+        }
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, runsOf(job));
     }
 
     void aThousandParallelRequestsMakeOneRun() {

@@ -75,7 +75,9 @@ void finish(Services& services, const std::shared_ptr<Exchange>& exchange,
             return;
         }
         auto late = [run = *run, fields = answer.fields] { return accepted(run, fields); };
-        replyWhenEnded(services, exchange, run->runId, std::chrono::seconds(wait), late, answer.fields);
+        Fields fields = answer.fields;
+        if (run->replayed) fields.emplace_back("Idempotent-Replayed", "true");
+        replyWhenEnded(services, exchange, run->runId, std::chrono::seconds(wait), late, std::move(fields));
         return;
     }
     const Refusal& refusal = std::get<Refusal>(answer.result);
