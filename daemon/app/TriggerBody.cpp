@@ -41,8 +41,7 @@ std::variant<TriggerBody, Refusal> parseTriggerBody(std::string_view body) {
     std::vector<Refusal::Detail> details;
     for (const auto& [name, value] : json.items()) {
         if (name == "idempotencyKey") {
-            if (!value.is_string() || value.get_ref<const std::string&>().empty() ||
-                value.get_ref<const std::string&>().size() > 255)
+            if (!value.is_string() || !isIdempotencyKey(value.get_ref<const std::string&>()))
                 details.push_back({name, "must be a string of 1 to 255 characters"});
             else
                 out.idempotencyKey = value.get<std::string>();
@@ -63,6 +62,10 @@ std::variant<TriggerBody, Refusal> parseTriggerBody(std::string_view body) {
     }
     if (!details.empty()) return invalidBody(std::move(details));
     return out;
+}
+
+bool isIdempotencyKey(std::string_view key) {
+    return !key.empty() && isUtf8(key) && codePoints(key) <= 255;
 }
 
 bool isParameterName(std::string_view name) {
@@ -128,7 +131,7 @@ std::optional<std::string> ParameterRules::problemWith(const Parameter& p) {
         return "must match [A-Z_][A-Z0-9_]{0,63} and not be USHER_*, LD_*, PATH, HOME or TMPDIR";
     if (p.defaultValue && p.defaultValue->size() > kMaxValueBytes) return "default: at most 16384 bytes";
     if (!p.pattern) return std::nullopt;
-    if (p.pattern->size() > kMaxPattern) return "pattern: at most 256 characters";
+    if (codePoints(*p.pattern) > kMaxPattern) return "pattern: at most 256 characters";
     RE2 pattern(*p.pattern, quiet());
     if (!pattern.ok()) return "pattern: not an RE2 expression: " + pattern.error();
     if (p.defaultValue && !RE2::FullMatch(*p.defaultValue, pattern))

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <variant>
 #include <vector>
@@ -28,6 +29,9 @@ Refusal invalidBody(std::vector<Refusal::Detail> details, std::string message = 
 
 /// Decodes `{"parameters": {"NAME": "value"}, "idempotencyKey": "…"}`; nothing at all is an empty body.
 std::variant<TriggerBody, Refusal> parseTriggerBody(std::string_view body);
+
+/// 1 to 255 characters of UTF-8.
+bool isIdempotencyKey(std::string_view key);
 
 /// May a parameter or a secret have this name: [A-Z_][A-Z0-9_]{0,63} and none of the system's own.
 bool isParameterName(std::string_view name);

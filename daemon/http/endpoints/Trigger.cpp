@@ -60,8 +60,7 @@ std::variant<std::optional<std::string>, Refusal> idempotencyKeyOf(const HttpReq
         if (key) return badRequest("Idempotency-Key", "send it once");
         key = value;
     }
-    if (key && (key->empty() || key->size() > 255 || !isUtf8(*key)))
-        return badRequest("Idempotency-Key", "must be 1 to 255 characters");
+    if (key && !isIdempotencyKey(*key)) return badRequest("Idempotency-Key", "must be 1 to 255 characters");
     return key;
 }
 

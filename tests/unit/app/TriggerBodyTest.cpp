@@ -11,6 +11,7 @@ class TriggerBodyTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(parametersMustBeDeclared);
     CPPUNIT_TEST(patternsAreAnchored);
     CPPUNIT_TEST(namesOfTheSystemAreNotForParameters);
+    CPPUNIT_TEST(lengthsAreCountedInCharacters);
     CPPUNIT_TEST_SUITE_END();
 
     static bool refused(const std::string& body) {
@@ -53,6 +54,19 @@ class TriggerBodyTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(ParameterRules::problemWith({"A", false, {}, std::string(257, 'a')}));
         CPPUNIT_ASSERT(ParameterRules::problemWith({"A", false, "1", "[a-z]+"}));
         CPPUNIT_ASSERT(!ParameterRules::problemWith({"A", false, "x", "[a-z]+"}));
+    }
+    void lengthsAreCountedInCharacters() {
+        auto times = [](int count) {
+            std::string text;
+            for (int i = 0; i < count; ++i) text += "\u00e9";
+            return text;
+        };
+        CPPUNIT_ASSERT(!ParameterRules::problemWith({"A", false, {}, times(256)}));
+        CPPUNIT_ASSERT(ParameterRules::problemWith({"A", false, {}, times(257)}));
+        CPPUNIT_ASSERT(!refused(R"({"idempotencyKey":")" + times(255) + R"("})"));
+        CPPUNIT_ASSERT(refused(R"({"idempotencyKey":")" + times(256) + R"("})"));
+        CPPUNIT_ASSERT(isIdempotencyKey(times(255)) && !isIdempotencyKey(times(256)));
+        CPPUNIT_ASSERT(!isIdempotencyKey("") && !isIdempotencyKey("\xff"));
     }
     void namesOfTheSystemAreNotForParameters() {
         for (const char* name :
