@@ -27,7 +27,7 @@ Gate::Gate(Settings settings, Authenticator& trigger, Authenticator& run, Authen
       _throttle(throttle), _timers(timers), _audit(audit) {}
 
 std::shared_ptr<AuthRequest> Gate::question(const HttpRequest& request, const std::string& action,
-                                            const std::string& resource) const {
+                                            const std::string& resource, const std::string& jobId) const {
     auto question = std::make_shared<AuthRequest>();
     question->requestId = request.id;
     question->action = action;
@@ -43,6 +43,7 @@ std::shared_ptr<AuthRequest> Gate::question(const HttpRequest& request, const st
     question->attributes.emplace_back("secure", origin.secure ? "1" : "0");
     question->attributes.emplace_back("public_url", _settings.publicUrl);
     question->attributes.emplace_back("port", std::to_string(_port));
+    if (!jobId.empty()) question->attributes.emplace_back("job_id", jobId);
     question->body = request.body;
     question->deadline = request.received + _settings.budget;
     return question;

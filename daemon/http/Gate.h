@@ -29,8 +29,9 @@ public:
     Gate(Settings settings, Authenticator& trigger, Authenticator& run, Authenticator& manage,
          GuessThrottle& throttle, Timers& timers, AuditLog& audit);
 
+    /// `jobId`: of the job that it is about, or empty.
     std::shared_ptr<AuthRequest> question(const HttpRequest& request, const std::string& action,
-                                          const std::string& resource) const;
+                                          const std::string& resource, const std::string& jobId = {}) const;
     /// The chain that answers this action: job.trigger, run.*, all the rest.
     Authenticator& chainFor(const std::string& action) const;
     ClientOrigin originOf(const HttpRequest& request) const {

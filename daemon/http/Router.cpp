@@ -42,6 +42,14 @@ Fields parseQuery(std::string_view query) {
     return fields;
 }
 
+/// The job that a path is about: /api/jobs/{id}/… or a {jobId} elsewhere; nothing when that is no id.
+std::string jobOf(const std::vector<std::string>& pattern, const Context& context) {
+    std::string name = "jobId";
+    if (pattern.size() > 2 && pattern[0] == "api" && pattern[1] == "jobs" && isParam(pattern[2]))
+        name = paramName(pattern[2]);
+    return parseUuid(context.param(name)).value_or("");
+}
+
 } // namespace
 
 const std::string& Context::param(std::string_view name) const {
@@ -192,7 +200,8 @@ void Router::authorise(const Entry& entry, std::shared_ptr<Context> context) {
 
 void Router::ask(const Entry& entry, std::shared_ptr<Context> context, Fields attributes) {
     const std::string& action = entry.route.action;
-    auto question = _gate.question(context->request(), action, context->param(entry.route.resourceParam));
+    auto question = _gate.question(context->request(), action, context->param(entry.route.resourceParam),
+                                   jobOf(entry.segments, *context));
     for (auto& attribute : attributes) question->attributes.push_back(std::move(attribute));
     context->question = question;
     Authenticator& chain = _gate.chainFor(action);

@@ -50,12 +50,30 @@ def a_flight_is_boarded_with_equal_credentials_only(stage):
     expect(len(stage.lines("asked job.trigger allow")) == 1, "equal requests did not share a flight")
 
 
+def questions_name_their_job(stage):
+    job = stage.daemon.job("true")
+    admin = {**ALLOW, "X-Role": "admin"}
+    for action, method, path in (("job.trigger", "POST", f"/api/jobs/{job}/trigger"),
+                                 ("job.read", "GET", f"/api/jobs/{job.upper()}"),
+                                 ("schedule.list", "GET", f"/api/jobs/{job}/schedules"),
+                                 ("key.list", "GET", f"/api/jobs/{job}/api-keys"),
+                                 ("puppet.answer", "POST", f"/api/jobs/{job}/puppet/200"),
+                                 ("puppet.poke", "POST", f"/api/puppet/{job}")):
+        stage.ask(method, path, admin)
+        asked = stage.lines(f"asked {action} allow")
+        expect(asked and f" job_id={job} " in asked[-1], f"{action}: {asked[-1:]}")
+        expect(asked[-1].count(job) == (1 if action.startswith("puppet.") else 2), f"{action}: {asked[-1]}")
+    for path in ("/api/jobs", "/api/jobs/no-id"):
+        stage.ask("GET", path, admin)
+    expect(all(" job_id=- " in line for line in stage.lines("asked job.")[-2:]), "a job out of nowhere")
+
+
 def drive(args, database):
-    checks = [a_flight_is_boarded_with_equal_credentials_only]
+    checks = [a_flight_is_boarded_with_equal_credentials_only, questions_name_their_job]
     with Daemon(args.build_dir, database) as daemon:
         daemon.write_config(
             daemon.config, daemon.folder / "state", daemon.port,
-            "[auth]\ntrigger = api-key, puppet\nrun = api-key, session, puppet\nmanage = session, puppet\n"
+            "[auth]\ntrigger = api-key, puppet\nrun = puppet\nmanage = session, puppet\n"
             f"[plugins.puppet]\npath = {pathlib.Path(args.build_dir).resolve()}/tests/fixtures/puppet.so\nrecord = {daemon.folder}/record\n")
         daemon.start()
         stage = Stage(daemon)

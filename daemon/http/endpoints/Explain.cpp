@@ -77,6 +77,13 @@ void describe(Json& json, Verdict verdict) {
     json["message"] = said ? orNull(refusal.message) : Json(nullptr);
 }
 
+/// Are the paths of these actions below /api/jobs/{id}? Then that job is what the question is about.
+bool isBelowJobs(const std::string& noun) {
+    for (const char* one : {"job", "key", "schedule", "secret", "webhook"})
+        if (noun == one) return true;
+    return false;
+}
+
 /// The question as a client would have put it: nothing of the admin's own request but its id.
 std::shared_ptr<AuthRequest> questionOf(Services& services, Context& context, const std::string& action,
                                         const std::string& resource, const std::string& credential,
@@ -93,9 +100,11 @@ std::shared_ptr<AuthRequest> questionOf(Services& services, Context& context, co
         question->peerAddress = address;
         question->attributes.front().second = address;
     }
-    auto run = action.starts_with("run.") ? parseUuid(resource) : std::nullopt;
-    if (run)
-        if (auto found = services.runs.findRun(*run)) {
+    const std::string noun = action.substr(0, action.find('.'));
+    auto id = parseUuid(resource);
+    if (id && isBelowJobs(noun)) question->attributes.emplace_back("job_id", *id);
+    if (id && noun == "run")
+        if (auto found = services.runs.findRun(*id)) {
             question->attributes.emplace_back("job_id", found->jobId);
             question->attributes.emplace_back("started_by", found->principalId);
         }

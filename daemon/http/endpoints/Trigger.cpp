@@ -114,7 +114,7 @@ void trigger(Services& services, const std::shared_ptr<Context>& context) {
         trigger.body = *refusal;
     else
         trigger.idempotencyKey = std::get<std::optional<std::string>>(key);
-    auto question = services.gate.question(request, "job.trigger", *id);
+    auto question = services.gate.question(request, "job.trigger", *id, *id);
     bool replayable = trigger.idempotencyKey || (std::holds_alternative<TriggerBody>(trigger.body) &&
                                                  std::get<TriggerBody>(trigger.body).idempotencyKey);
     if (replayable) {
