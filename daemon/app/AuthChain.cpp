@@ -1,5 +1,6 @@
 #include "app/AuthChain.h"
 
+#include "app/RateLimitFields.h"
 #include "app/Shadow.h"
 
 namespace usher {
@@ -42,6 +43,15 @@ Verdict nobodyAllowed(std::optional<Verdict> abstention) {
     return refusal;
 }
 
+/// Mode all: what another ALLOW says to the client. Of two windows the tighter one is shown.
+void join(Verdict& all, Verdict one) {
+    const bool tighter = one.limits && (!all.limits || one.limits->remaining < all.limits->remaining);
+    auto isLimit = [](const auto& field) { return isRateLimitField(field.first); };
+    if (one.limits || all.limits) std::erase_if(tighter ? all.headers : one.headers, isLimit);
+    if (tighter) all.limits = one.limits;
+    for (auto& field : one.headers) all.headers.push_back(std::move(field));
+}
+
 } // namespace
 
 AuthChain::AuthChain(std::string name, Mode mode, std::vector<Authenticator*> members, Shadow* shadow)
@@ -61,16 +71,23 @@ void AuthChain::check(std::shared_ptr<const AuthRequest> request, Done done) {
     ask(std::move(walk));
 }
 
+/// What of the verdict reaches the client stands in its fields from here on.
+void AuthChain::end(Walk& walk, Answer answer) {
+    Verdict& verdict = answer.verdict;
+    if (verdict.limits) addRateLimitFields(verdict.headers, *verdict.limits);
+    walk.done(std::move(answer));
+}
+
 void AuthChain::ask(std::shared_ptr<Walk> walk) const {
     if (walk->next == _members.size()) {
-        if (_mode == Mode::all && walk->allowed) return walk->done(std::move(walk->answer));
-        return walk->done({nobodyAllowed(std::move(walk->abstention)), {}});
+        if (_mode == Mode::all && walk->allowed) return end(*walk, std::move(walk->answer));
+        return end(*walk, {nobodyAllowed(std::move(walk->abstention)), {}});
     }
     Authenticator* member = _members[walk->next++];
     member->check(walk->request, [this, walk](Answer answer) {
         switch (answer.verdict.decision) {
         case Decision::allow:
-            if (_mode == Mode::first) return walk->done(std::move(answer));
+            if (_mode == Mode::first) return end(*walk, std::move(answer));
             for (auto& settlement : answer.settlements)
                 walk->answer.settlements.push_back(std::move(settlement));
             if (!walk->allowed) {
@@ -79,8 +96,7 @@ void AuthChain::ask(std::shared_ptr<Walk> walk) const {
                 told->attributes.emplace_back("principal", walk->answer.verdict.principal.id);
                 walk->request = std::move(told);
             } else {
-                for (auto& field : answer.verdict.headers)
-                    walk->answer.verdict.headers.push_back(std::move(field));
+                join(walk->answer.verdict, std::move(answer.verdict));
             }
             walk->allowed = true;
             return ask(walk);
@@ -96,7 +112,7 @@ void AuthChain::ask(std::shared_ptr<Walk> walk) const {
         case Decision::deny:
         case Decision::error:
             walk->answer = {}; // gives back what earlier members charged
-            return walk->done(std::move(answer));
+            return end(*walk, std::move(answer));
         }
     });
 }

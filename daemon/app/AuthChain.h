@@ -46,6 +46,7 @@ private:
     struct Walk;
     struct Inquiry;
     void ask(std::shared_ptr<Walk> walk) const;
+    static void end(Walk& walk, Answer answer);
     void inquire(std::shared_ptr<Inquiry> inquiry) const;
 
     std::string _name;

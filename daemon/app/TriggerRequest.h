@@ -35,7 +35,7 @@ struct TriggeredRun {
 struct TriggerAnswer {
     std::variant<TriggeredRun, Refusal> result;
     Fields fields;                   ///< rate-limit fields, WWW-Authenticate, …
-    std::optional<RateLimit> limits; ///< for the body of a 429
+    std::optional<RateLimit> limits; ///< as the fields tell them
     bool guess = false;              ///< counts against the caller's address
     std::string principalId;         ///< empty when the credential is not known
     std::string auditMessage;

@@ -19,7 +19,8 @@ Refusal refusalOf(const Verdict& verdict) {
         refusal.status = verdict.decision == Decision::error ? 503 : verdict.principal.id.empty() ? 401 : 403;
     if (refusal.status == 503) refusal.retryAfterSeconds = 2;
     if (refusal.status == 429) refusal.retryAfterSeconds = 1;
-    if (refusal.status == 429 && verdict.limits)
+    if (refusal.status == 429) refusal.limits = verdict.limits;
+    if (refusal.limits)
         refusal.retryAfterSeconds =
             static_cast<int>(std::max<std::int64_t>(1, (verdict.limits->resetMs + 999) / 1000));
     return refusal;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/Clock.h"
+#include "domain/RateLimit.h"
 
 #include <functional>
 #include <memory>
@@ -36,12 +37,6 @@ struct AuthRequest {
 };
 
 enum class Decision { error, allow, deny, abstain };
-
-struct RateLimit {
-    std::int64_t limit = 0;
-    std::int64_t remaining = 0;
-    std::int64_t resetMs = 0; ///< until the window has room again
-};
 
 struct Verdict {
     Decision decision = Decision::error;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "domain/RateLimit.h"
+
 #include <optional>
 #include <string>
 #include <utility>
@@ -20,7 +22,8 @@ struct Refusal {
     std::string message;
     std::string code;
     std::vector<Detail> details;
-    int retryAfterSeconds = 0; ///< 0: no Retry-After
+    int retryAfterSeconds = 0;            ///< 0: no Retry-After
+    std::optional<RateLimit> limits = {}; ///< of a 429 that a plugin spoke: goes into its body
 };
 
 } // namespace usher

@@ -97,6 +97,13 @@ Reply toReply(const Refusal& refusal, const std::string& requestId, const Fields
     }
     Reply reply =
         Reply::error(refusal.status, refusal.title, refusal.message, refusal.code, requestId, details);
+    if (refusal.limits) {
+        Json body = std::get<Json>(parseJson(reply.body));
+        body["limit"] = refusal.limits->limit;
+        body["remaining"] = refusal.limits->remaining;
+        body["resetAt"] = formatTime(SystemClock().now() + refusal.limits->resetMs * 1000);
+        reply.body = toText(body);
+    }
     bool challenged = false, retry = false;
     for (const auto& [name, value] : fields) {
         challenged = challenged || equalsIgnoreCase(name, "WWW-Authenticate");

@@ -5,6 +5,7 @@ is asked, what it is told came of it, and what of its verdicts reaches a client.
     tests/support/with-postgres tests/plugins/puppet.py --build-dir build/dev
 """
 import concurrent.futures
+import datetime
 import pathlib
 import sys
 import time
@@ -68,8 +69,42 @@ def questions_name_their_job(stage):
     expect(all(" job_id=- " in line for line in stage.lines("asked job.")[-2:]), "a job out of nowhere")
 
 
+def shown(answer):
+    names = ("limit", "remaining", "reset")
+    return [answer.headers.get(prefix + name) for prefix in ("ratelimit-", "x-ratelimit-") for name in names]
+
+
+def limits_reach_the_client(stage):
+    job, limits = stage.daemon.job("true"), {"X-Limits": "10 6 30500"}
+    absent = "00000000-0000-4000-8000-000000000000"
+    made = stage.trigger(job, {**ALLOW, **limits})
+    run = made.run()
+    stage.daemon.await_idle()
+    denied = {"X-Do": "deny", **limits}
+    answers = [(made, 202), (stage.trigger(job, denied), 403),
+               (stage.ask("GET", f"/api/jobs/{job}", {**ALLOW, **limits}), 200),
+               (stage.ask("GET", f"/api/jobs/{absent}", {**ALLOW, **limits}), 404),
+               (stage.ask("GET", f"/api/jobs/{job}", denied), 403),
+               (stage.ask("GET", f"/api/runs/{run}/events", {**ALLOW, **limits}), 200),
+               (stage.ask("POST", f"/api/jobs/{job}/puppet/418", {**ALLOW, **limits}), 418)]
+    for answer, status in answers:
+        expect(answer.status == status and shown(answer) == ["10", "6", "31"] * 2, f"{answer} {answer.headers}")
+    given_back = stage.trigger(absent, {**ALLOW, **limits})
+    expect(given_back.status == 404 and shown(given_back) == ["10", "7", "31"] * 2, f"{given_back.headers}")
+    for code in ("RATE_LIMITED", "TEAPOT"):
+        refused = {**denied, "X-Status": "429", "X-Code": code}
+        for answer in (stage.trigger(job, refused), stage.ask("GET", f"/api/jobs/{job}", refused)):
+            body = answer.json()
+            expect((answer.status, body["code"], body["limit"], body["remaining"]) == (429, code, 10, 6), f"{answer}")
+            reset = datetime.datetime.fromisoformat(body["resetAt"].replace("Z", "+00:00")).timestamp()
+            expect(20 < reset - time.time() < 40, f"{answer}")
+            expect(shown(answer) == ["10", "6", "31"] * 2 and answer.headers["retry-after"] == "31", f"{answer.headers}")
+    own = stage.trigger(job, {**ALLOW, **limits, "X-Set": "ratelimit-limit: 99"})
+    expect(shown(own) == ["99", "6", "31", "10", "6", "31"], f"{own.headers}")
+
+
 def drive(args, database):
-    checks = [a_flight_is_boarded_with_equal_credentials_only, questions_name_their_job]
+    checks = [a_flight_is_boarded_with_equal_credentials_only, questions_name_their_job, limits_reach_the_client]
     with Daemon(args.build_dir, database) as daemon:
         daemon.write_config(
             daemon.config, daemon.folder / "state", daemon.port,

@@ -40,18 +40,6 @@ Reply accepted(const TriggeredRun& run, const Fields& fields) {
     return reply;
 }
 
-Reply refused(const Refusal& refusal, const TriggerAnswer& answer, const std::string& requestId, Micros now) {
-    Reply reply = toReply(refusal, requestId, answer.fields);
-    if (refusal.code != "RATE_LIMITED" || !answer.limits) return reply;
-    auto parsed = parseJson(reply.body);
-    Json body = std::get<Json>(parsed);
-    body["limit"] = answer.limits->limit;
-    body["remaining"] = answer.limits->remaining;
-    body["resetAt"] = formatTime(now + answer.limits->resetMs * 1000);
-    reply.body = toText(body);
-    return reply;
-}
-
 /// The Idempotency-Key field; a refusal when it is malformed or sent twice.
 std::variant<std::optional<std::string>, Refusal> idempotencyKeyOf(const HttpRequest& request) {
     std::optional<std::string> key;
@@ -81,7 +69,7 @@ void finish(Services& services, const std::shared_ptr<Exchange>& exchange,
     }
     const Refusal& refusal = std::get<Refusal>(answer.result);
     services.metrics.countTrigger(refusal.code);
-    Reply reply = refused(refusal, answer, exchange->request().id, services.clock.now());
+    Reply reply = toReply(refusal, exchange->request().id, answer.fields);
     services.gate.refuse(exchange, *question, std::move(reply), refusal, answer.guess, answer.principalId,
                          answer.auditMessage);
 }
