@@ -109,6 +109,7 @@ void addPluginRoutes(Router& router, const PluginHost& plugins) {
             entry.resourceParam = route.resourceParam;
             entry.bodyLimit = route.bodyLimit;
             entry.inlineHandler = true; // runs on the plugin's own threads
+            entry.servedByPlugin = true;
             entry.handler = [routes, i](std::shared_ptr<Context> context) {
                 routes->handle(i, context->question, context->principal, context->params, context->query,
                                [context](PluginResponse response) {

@@ -30,6 +30,7 @@ void PendingTrigger::giveBack() {
 }
 
 void PendingTrigger::keepCosts() {
+    answer.unknown = true;
     for (auto& settlement : settlements) settlement->unknown();
     settlements.clear();
 }

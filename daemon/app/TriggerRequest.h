@@ -36,6 +36,7 @@ struct TriggerAnswer {
     std::variant<TriggeredRun, Refusal> result;
     Fields fields;                   ///< rate-limit fields, WWW-Authenticate, …
     std::optional<RateLimit> limits; ///< as the fields tell them
+    bool unknown = false;            ///< nobody can say whether the run was made
     bool guess = false;              ///< counts against the caller's address
     std::string principalId;         ///< empty when the credential is not known
     std::string auditMessage;

@@ -13,6 +13,15 @@ Refusal storageUnavailable() {
             2};
 }
 
+Refusal authorizationUnavailable() {
+    return {503,
+            "Authorization unavailable",
+            "The request was not judged in time. Try again in a moment.",
+            "AUTH_UNAVAILABLE",
+            {},
+            2};
+}
+
 Refusal refusalOf(const Verdict& verdict) {
     Refusal refusal{verdict.httpStatus, verdict.title, verdict.message, verdict.code, {}, 0};
     if (refusal.status == 0)

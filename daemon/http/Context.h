@@ -3,7 +3,7 @@
 #include "domain/Authenticator.h"
 #include "domain/Refusal.h"
 #include "domain/Run.h"
-#include "http/Exchange.h"
+#include "http/Admission.h"
 
 #include <memory>
 #include <optional>
@@ -18,7 +18,7 @@ struct Context {
     Fields query;                                ///< percent-decoded, in order
     std::shared_ptr<const AuthRequest> question; ///< what the chain was asked; null on open routes
     Principal principal;                         ///< who was let in
-    Fields verdictFields;                        ///< Set-Cookie, RateLimit-*: go out with the answer
+    std::shared_ptr<Admission> admission;        ///< the exchange of a guarded route, else null
     std::optional<Run> run;                      ///< loaded before the question, for actions on a run
 
     const HttpRequest& request() const { return exchange->request(); }
@@ -26,10 +26,7 @@ struct Context {
     /// The first value of a query field; nothing when absent.
     std::optional<std::string> queryValue(std::string_view name) const;
 
-    bool reply(Reply reply) {
-        for (const auto& [name, value] : verdictFields) reply.with(name, value);
-        return exchange->reply(std::move(reply));
-    }
+    bool reply(Reply reply) { return exchange->reply(std::move(reply)); }
     bool refuse(const Refusal& refusal);
 };
 

@@ -186,10 +186,12 @@ void Router::handle(std::shared_ptr<Exchange> exchange) {
 }
 
 void Router::authorise(const Entry& entry, std::shared_ptr<Context> context) {
+    context->admission = std::make_shared<Admission>(std::move(context->exchange));
+    context->exchange = context->admission;
     // The exchange only: the timer must not keep the rest of an answered request alive.
-    std::weak_ptr<Exchange> exchange = context->exchange;
-    _timers.at(context->request().received + _gate.settings().budget, [exchange] {
-        if (auto open = exchange.lock()) open->reply(toReply(storageUnavailable(), open->request().id));
+    std::weak_ptr<Admission> admission = context->admission;
+    _timers.at(context->request().received + _gate.settings().budget, [admission] {
+        if (auto open = admission.lock()) open->overtime();
     });
     if (!entry.route.load) return ask(entry, std::move(context), {});
     post(context, [this, &entry, context] {
@@ -205,17 +207,18 @@ void Router::ask(const Entry& entry, std::shared_ptr<Context> context, Fields at
     for (auto& attribute : attributes) question->attributes.push_back(std::move(attribute));
     context->question = question;
     Authenticator& chain = _gate.chainFor(action);
+    context->admission->waitForPlugin(true);
     chain.check(question, [this, &entry, context, question](Answer answer) {
         Verdict& verdict = answer.verdict;
-        context->verdictFields = std::move(verdict.headers);
         if (verdict.decision != Decision::allow) {
             Refusal refusal = refusalOf(verdict);
-            Reply reply = toReply(refusal, question->requestId, context->verdictFields);
+            Reply reply = toReply(refusal, question->requestId, verdict.headers);
             _gate.refuse(context->exchange, *question, std::move(reply), refusal, verdict.guess,
                          verdict.principal.id, verdict.auditMessage);
             return;
         }
-        for (auto& settlement : answer.settlements) settlement->accepted("");
+        context->admission->let(std::move(verdict.headers), std::move(answer.settlements));
+        context->admission->waitForPlugin(entry.route.servedByPlugin);
         context->principal = std::move(verdict.principal);
         if (entry.route.inlineHandler) return call(entry.route.handler, context);
         post(context, [this, &entry, context] { call(entry.route.handler, context); });
@@ -232,6 +235,9 @@ void Router::call(const Handler& handler, const std::shared_ptr<Context>& contex
     } catch (const StorageUnavailable& error) {
         _logger.warning("request " + context->request().id +
                         ": storage unavailable: " + oneLine(error.what()));
+        const std::string& method = context->request().head.getMethod();
+        const bool reads = method == "GET" || method == "HEAD";
+        if (context->admission && !reads) context->admission->unknown(); // it may have been carried out
         context->refuse(storageUnavailable());
     } catch (const NodeUnreachable& error) {
         _logger.warning("request " + context->request().id + ": " + oneLine(error.what()));

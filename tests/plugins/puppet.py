@@ -103,8 +103,40 @@ def limits_reach_the_client(stage):
     expect(shown(own) == ["99", "6", "31", "10", "6", "31"], f"{own.headers}")
 
 
+def what_came_of_it_is_told_when_it_is_known(stage):
+    job = stage.daemon.job("true")
+    run = stage.trigger(job, ALLOW).run()
+    stage.daemon.await_idle()
+    admin = {**ALLOW, "X-Role": "admin"}
+
+    def told(action, outcome, status, method, path, headers=None, body=None):
+        before = len(stage.lines("settled"))
+        answer = stage.ask(method, path, {**admin, **(headers or {})}, body)
+        expect(answer.status == status, f"{method} {path}: {answer}")
+        until("it is settled", lambda: len(stage.lines("settled")) > before)
+        expect(stage.lines("settled")[before:] == [f"settled {action} allow {outcome(answer)}"],
+               f"{method} {path}: {stage.lines('settled')[before:]}")
+
+    accepted, abandoned = (lambda _: "accepted run="), (lambda _: "abandoned run=")
+    told("job.read", accepted, 200, "GET", f"/api/jobs/{job}")
+    told("job.read", abandoned, 404, "GET", f"/api/jobs/{run}")
+    told("job.create", abandoned, 400, "POST", "/api/jobs", {}, b"{}")
+    told("run.cancel", abandoned, 409, "POST", f"/api/runs/{run}/cancel")
+    told("run.read", accepted, 200, "GET", f"/api/runs/{run}/events")
+    told("run.rerun", lambda answer: f"accepted run={answer.run()}", 202, "POST", f"/api/runs/{run}/rerun")
+    told("puppet.answer", accepted, 200, "POST", f"/api/jobs/{job}/puppet/200")
+    told("puppet.answer", abandoned, 409, "POST", f"/api/jobs/{job}/puppet/409")
+
+
+def a_plugin_that_does_not_answer_is_named(stage):
+    answer = stage.ask("GET", "/api/puppet/silent", ALLOW)
+    expect((answer.status, answer.code()) == (503, "AUTH_UNAVAILABLE"), f"{answer}")
+    expect("retry-after" in answer.headers and answer.seconds < 4, f"{answer.seconds} s, {answer.headers}")
+
+
 def drive(args, database):
-    checks = [a_flight_is_boarded_with_equal_credentials_only, questions_name_their_job, limits_reach_the_client]
+    checks = [a_flight_is_boarded_with_equal_credentials_only, questions_name_their_job, limits_reach_the_client,
+              what_came_of_it_is_told_when_it_is_known, a_plugin_that_does_not_answer_is_named]
     with Daemon(args.build_dir, database) as daemon:
         daemon.write_config(
             daemon.config, daemon.folder / "state", daemon.port,

@@ -78,6 +78,7 @@ void rerun(Services& services, const Shared& context) {
     Instant deadline = context->request().received + services.gate.settings().budget;
     services.triggers.submit(run.jobId, context->principal, "rerun", run.parameters, deadline,
                              [&services, context, rerun = "run:" + run.id](const TriggerAnswer& answer) {
+                                 if (answer.unknown) context->admission->unknown();
                                  if (const auto* refusal = std::get_if<Refusal>(&answer.result)) {
                                      auditChange(services, *context, "run.rerun", rerun, "", refusal->code);
                                      context->refuse(*refusal);
@@ -86,6 +87,10 @@ void rerun(Services& services, const Shared& context) {
                                  const auto& made = std::get<TriggeredRun>(answer.result);
                                  auditChange(services, *context, "run.rerun", rerun,
                                              "made run:" + made.runId);
+                                 if (made.coalesced)
+                                     context->admission->giveBack();
+                                 else
+                                     context->admission->made(made.runId);
                                  Json data = {{"jobId", made.jobId},
                                               {"jobName", made.jobName},
                                               {"runId", made.runId},
