@@ -2,6 +2,7 @@
 
 #include "app/RateLimitFields.h"
 #include "app/Shadow.h"
+#include "base/Text.h"
 
 namespace usher {
 
@@ -75,6 +76,10 @@ void AuthChain::check(std::shared_ptr<const AuthRequest> request, Done done) {
 void AuthChain::end(Walk& walk, Answer answer) {
     Verdict& verdict = answer.verdict;
     if (verdict.limits) addRateLimitFields(verdict.headers, *verdict.limits);
+    // A credential that starts a run is no session, so there is none to extend.
+    if (walk.request->action == "job.trigger")
+        std::erase_if(verdict.headers,
+                      [](const auto& field) { return equalsIgnoreCase(field.first, "Set-Cookie"); });
     walk.done(std::move(answer));
 }
 

@@ -134,9 +134,20 @@ def a_plugin_that_does_not_answer_is_named(stage):
     expect("retry-after" in answer.headers and answer.seconds < 4, f"{answer.seconds} s, {answer.headers}")
 
 
+def a_trigger_sets_no_cookie(stage):
+    job, cookie = stage.daemon.job("true"), {"X-Set": "Set-Cookie: puppet=1", "X-Set-Too": "Retry-After: 7"}
+    read = stage.ask("GET", f"/api/jobs/{job}", {**ALLOW, **cookie})
+    expect(read.status == 200 and read.headers.get("set-cookie") == "puppet=1", f"{read.headers}")
+    for word, status in (("allow", 202), ("deny", 403)):
+        answer = stage.trigger(job, {**cookie, "X-Do": word})
+        expect(answer.status == status and "set-cookie" not in answer.headers, f"{answer} {answer.headers}")
+        expect(answer.headers.get("retry-after") == "7", f"{answer.headers}")
+
+
 def drive(args, database):
     checks = [a_flight_is_boarded_with_equal_credentials_only, questions_name_their_job, limits_reach_the_client,
-              what_came_of_it_is_told_when_it_is_known, a_plugin_that_does_not_answer_is_named]
+              what_came_of_it_is_told_when_it_is_known, a_plugin_that_does_not_answer_is_named,
+              a_trigger_sets_no_cookie]
     with Daemon(args.build_dir, database) as daemon:
         daemon.write_config(
             daemon.config, daemon.folder / "state", daemon.port,

@@ -144,8 +144,9 @@ typedef struct {
     usher_str code; /* stable, SNAKE_CASE: "API_KEY_EXPIRED". With ABSTAIN: used when everybody abstains */
     usher_str public_message;   /* to the client. First line: the title; the rest: what to do about it */
     usher_str audit_message;    /* to the log only. Never key material */
-    const usher_field* headers; /* WWW-Authenticate, Retry-After, RateLimit-*, X-RateLimit-*, Set-Cookie;
-                                   others are dropped */
+    const usher_field* headers; /* WWW-Authenticate, Retry-After, RateLimit-*, X-RateLimit-*, and Set-Cookie
+                                   but for job.trigger; others are dropped. With USHER_HAS_LIMITS the host
+                                   writes those rate-limit fields that are not here */
     size_t header_count;
 } usher_verdict;
 
