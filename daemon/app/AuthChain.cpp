@@ -3,6 +3,7 @@
 #include "app/RateLimitFields.h"
 #include "app/Shadow.h"
 #include "base/Text.h"
+#include "domain/RefusalWords.h"
 
 namespace usher {
 
@@ -14,7 +15,7 @@ struct AuthChain::Walk {
     std::size_t next = 0;
     Answer answer;                     ///< mode all: what the members so far have allowed
     bool allowed = false;              ///< `answer` holds an ALLOW
-    std::optional<Verdict> abstention; ///< the first that gave a code
+    std::optional<Verdict> abstention; ///< see keepWords()
 };
 
 /// One question about the chain itself.
@@ -23,12 +24,21 @@ struct AuthChain::Inquiry {
     Explained done;
     std::size_t next = 0;
     Explanation explanation;
-    std::optional<Verdict> abstention; ///< the first that gave a code
+    std::optional<Verdict> abstention; ///< see keepWords()
     bool allowed = false;
     bool over = false; ///< nobody else is asked
 };
 
 namespace {
+
+/// Keeps the abstention whose words count when everybody abstains: the first with a code, else the first that
+/// said anything to the client, be it a status or a field.
+void keepWords(std::optional<Verdict>& kept, Verdict abstention) {
+    const bool coded = !abstention.code.empty();
+    const bool speaks = coded || abstention.httpStatus != 0 || !abstention.title.empty() ||
+                        !abstention.headers.empty() || abstention.guess;
+    if (speaks && (!kept || (coded && kept->code.empty()))) kept = std::move(abstention);
+}
 
 /// All abstained: the words of the first who gave any.
 Verdict nobodyAllowed(std::optional<Verdict> abstention) {
@@ -36,11 +46,10 @@ Verdict nobodyAllowed(std::optional<Verdict> abstention) {
     if (abstention) refusal = std::move(*abstention);
     refusal.decision = Decision::deny;
     if (refusal.httpStatus == 0) refusal.httpStatus = 401;
-    if (refusal.code.empty()) {
-        refusal.code = "UNAUTHORIZED";
-        refusal.title = "Unauthorized";
-        refusal.message = "Sign in, or send a credential that this server knows.";
-    }
+    const RefusalWords words = refusalWords(refusal.httpStatus);
+    if (refusal.code.empty()) refusal.code = words.code;
+    if (refusal.title.empty()) refusal.title = words.title;
+    if (refusal.message.empty()) refusal.message = words.message;
     return refusal;
 }
 
@@ -106,8 +115,7 @@ void AuthChain::ask(std::shared_ptr<Walk> walk) const {
             walk->allowed = true;
             return ask(walk);
         case Decision::abstain:
-            if (!walk->abstention && !answer.verdict.code.empty())
-                walk->abstention = std::move(answer.verdict);
+            keepWords(walk->abstention, std::move(answer.verdict));
             if (_mode == Mode::first) return ask(walk);
             // All must allow, and this one did not: nobody after it is asked.
             walk->next = _members.size();
@@ -163,7 +171,7 @@ void AuthChain::inquire(std::shared_ptr<Inquiry> inquiry) const {
             inquiry->over = _mode == Mode::first;
             break;
         case Decision::abstain:
-            if (!inquiry->abstention && !verdict.code.empty()) inquiry->abstention = std::move(verdict);
+            keepWords(inquiry->abstention, std::move(verdict));
             if (_mode == Mode::all) {
                 inquiry->over = true;
                 inquiry->allowed = false;

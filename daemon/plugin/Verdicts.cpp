@@ -2,6 +2,7 @@
 
 #include "base/Json.h"
 #include "base/Text.h"
+#include "domain/RefusalWords.h"
 #include "plugin/CText.h"
 
 #include <algorithm>
@@ -96,24 +97,6 @@ Principal readPrincipal(const usher_verdict& raw) {
     return principal;
 }
 
-struct Words {
-    const char *title, *code;
-};
-Words defaultWords(int status) {
-    switch (status) {
-    case 400:
-        return {"Bad request", "BAD_REQUEST"};
-    case 401:
-        return {"Unauthorized", "UNAUTHORIZED"};
-    case 429:
-        return {"Rate limit exceeded", "RATE_LIMITED"};
-    case 503:
-        return {"Authorization unavailable", "AUTH_UNAVAILABLE"};
-    default:
-        return {"Insufficient permissions", "FORBIDDEN"};
-    }
-}
-
 Verdict read(const usher_verdict& raw) {
     Verdict verdict;
     verdict.auditMessage = oneLine(text(raw.audit_message, kMaxMessage, "audit_message"), kMaxMessage);
@@ -159,8 +142,9 @@ Verdict read(const usher_verdict& raw) {
     if (verdict.decision != Decision::allow && saysStatus) verdict.httpStatus = raw.http_status;
     if (verdict.decision == Decision::deny) {
         if (verdict.httpStatus == 0) verdict.httpStatus = 403;
-        const Words words = defaultWords(verdict.httpStatus);
+        const RefusalWords words = refusalWords(verdict.httpStatus);
         if (verdict.title.empty()) verdict.title = words.title;
+        if (verdict.message.empty()) verdict.message = words.message;
         if (verdict.code.empty()) verdict.code = words.code;
     }
     return verdict;
@@ -171,9 +155,10 @@ Verdict read(const usher_verdict& raw) {
 Verdict unavailableVerdict(std::string reason) {
     Verdict verdict;
     verdict.httpStatus = 503;
-    verdict.code = "AUTH_UNAVAILABLE";
-    verdict.title = "Authorization unavailable";
-    verdict.message = "The request could not be judged. Try again in a moment.";
+    const RefusalWords words = refusalWords(503);
+    verdict.code = words.code;
+    verdict.title = words.title;
+    verdict.message = words.message;
     verdict.auditMessage = std::move(reason);
     return verdict;
 }

@@ -144,10 +144,30 @@ def a_trigger_sets_no_cookie(stage):
         expect(answer.headers.get("retry-after") == "7", f"{answer.headers}")
 
 
+def every_refusal_has_words(stage):
+    path = "/api/runs/00000000-0000-4000-8000-000000000000"
+
+    def refused(status, code, headers):
+        answer = stage.ask("GET", path, headers)
+        body = answer.json()
+        expect((answer.status, body["code"]) == (status, code) and body["error"] and body["message"], f"{headers}: {answer}")
+        return answer
+
+    refused(401, "UNAUTHORIZED", {})
+    refused(403, "FORBIDDEN", {"X-Do": "deny"})
+    refused(403, "FORBIDDEN", {"X-Do": "deny", "X-Words": "Not today"})
+    refused(429, "RATE_LIMITED", {"X-Do": "deny", "X-Status": "429"})
+    refused(401, "NO_TICKET", {"X-Do": "abstain", "X-Code": "NO_TICKET"})
+    challenge = {"X-Do": "abstain", "X-Set": 'WWW-Authenticate: Puppet realm="x"'}
+    refused(403, "FORBIDDEN", {"X-Do": "abstain", "X-Status": "403"})
+    answer = refused(401, "UNAUTHORIZED", challenge)
+    expect(answer.headers["www-authenticate"] == 'Puppet realm="x"', f"{answer.headers}")
+
+
 def drive(args, database):
     checks = [a_flight_is_boarded_with_equal_credentials_only, questions_name_their_job, limits_reach_the_client,
               what_came_of_it_is_told_when_it_is_known, a_plugin_that_does_not_answer_is_named,
-              a_trigger_sets_no_cookie]
+              a_trigger_sets_no_cookie, every_refusal_has_words]
     with Daemon(args.build_dir, database) as daemon:
         daemon.write_config(
             daemon.config, daemon.folder / "state", daemon.port,

@@ -18,6 +18,10 @@ class AuthChainTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aLaterDenyGivesBackWhatEarlierAllowsCost);
     CPPUNIT_TEST(explainEndsAsCheckDoesAndKeepsNothing);
     CPPUNIT_TEST(aShadowIsAskedAndNeverDecides);
+    CPPUNIT_TEST(limitsStandInTheFields);
+    CPPUNIT_TEST(ofTwoWindowsTheTighterOneIsShown);
+    CPPUNIT_TEST(aTriggerSetsNoCookie);
+    CPPUNIT_TEST(anAbstentionWithoutACodeKeepsItsFields);
     CPPUNIT_TEST_SUITE_END();
 
     static Answer ask(AuthChain& chain) {
@@ -129,6 +133,66 @@ class AuthChainTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(refused.verdict.decision == Decision::deny);
         CPPUNIT_ASSERT(refused.settlements.empty());
         CPPUNIT_ASSERT_EQUAL(before, b.asked.load());
+    }
+    static std::string fieldsOf(const Answer& answer) {
+        std::string text;
+        for (const auto& [name, value] : answer.verdict.headers) text += name + '=' + value + ' ';
+        return text;
+    }
+    void limitsStandInTheFields() {
+        for (Decision decision : {Decision::allow, Decision::deny, Decision::abstain}) {
+            Verdict verdict = decision == Decision::allow ? allowed() : saying(decision, "NO");
+            verdict.limits = RateLimit{10, 6, 30'001};
+            verdict.headers = {{"ratelimit-limit", "99"}};
+            ScriptedAuthenticator a("a", verdict);
+            AuthChain chain("x", AuthChain::Mode::first, {&a});
+            CPPUNIT_ASSERT_EQUAL(
+                std::string("ratelimit-limit=99 RateLimit-Remaining=6 RateLimit-Reset=31 "
+                            "X-RateLimit-Limit=10 X-RateLimit-Remaining=6 X-RateLimit-Reset=31 "),
+                fieldsOf(ask(chain)));
+        }
+    }
+    void ofTwoWindowsTheTighterOneIsShown() {
+        Verdict wide = allowed("a:1"), tight = allowed("b:1"), none = allowed("c:1");
+        wide.limits = RateLimit{100, 90, 1000}, tight.limits = RateLimit{10, 1, 2000};
+        none.headers = {{"Set-Cookie", "c=1"}};
+        ScriptedAuthenticator a("a", wide), b("b", tight), c("c", none);
+        const std::string shown = "RateLimit-Limit=10 RateLimit-Remaining=1 RateLimit-Reset=2 "
+                                  "X-RateLimit-Limit=10 X-RateLimit-Remaining=1 X-RateLimit-Reset=2 ";
+        for (auto members : {std::vector<Authenticator*>{&a, &b, &c}, {&b, &c, &a}, {&c, &a, &b}}) {
+            AuthChain chain("x", AuthChain::Mode::all, members);
+            CPPUNIT_ASSERT_EQUAL("Set-Cookie=c=1 " + shown, fieldsOf(ask(chain)));
+        }
+    }
+    void aTriggerSetsNoCookie() {
+        for (Decision decision : {Decision::allow, Decision::deny, Decision::abstain})
+            for (const char* action : {"job.trigger", "job.read"}) {
+                Verdict verdict = decision == Decision::allow ? allowed() : saying(decision, "NO");
+                verdict.headers = {{"set-cookie", "s=1"}, {"Retry-After", "7"}};
+                ScriptedAuthenticator a("a", verdict);
+                AuthChain chain("x", AuthChain::Mode::first, {&a});
+                auto request = std::make_shared<AuthRequest>();
+                request->action = action;
+                std::string seen;
+                chain.check(request, [&](Answer answer) { seen = fieldsOf(answer); });
+                CPPUNIT_ASSERT_EQUAL(std::string(request->action == "job.read" ? "set-cookie=s=1 " : "") +
+                                         "Retry-After=7 ",
+                                     seen);
+            }
+    }
+    void anAbstentionWithoutACodeKeepsItsFields() {
+        Verdict challenge = saying(Decision::abstain, "", 403), coded = saying(Decision::abstain, "CODE");
+        challenge.headers = {{"WWW-Authenticate", "Puppet"}};
+        coded.title.clear();
+        ScriptedAuthenticator silent("s", saying(Decision::abstain)), a("a", challenge), b("b", coded);
+        AuthChain one("x", AuthChain::Mode::first, {&silent, &a}),
+            both("x", AuthChain::Mode::first, {&a, &b});
+        const Verdict kept = ask(one).verdict, words = ask(both).verdict;
+        CPPUNIT_ASSERT_EQUAL(403, kept.httpStatus);
+        CPPUNIT_ASSERT_EQUAL(std::string("FORBIDDEN"), kept.code);
+        CPPUNIT_ASSERT_EQUAL(std::string("Puppet"), kept.headers.at(0).second);
+        CPPUNIT_ASSERT_EQUAL(std::string("CODE Unauthorized"), words.code + ' ' + words.title);
+        CPPUNIT_ASSERT(words.httpStatus == 401 && words.headers.empty() && !words.message.empty());
     }
     void aLaterDenyGivesBackWhatEarlierAllowsCost() {
         ScriptedAuthenticator a("a", allowed()), b("b", saying(Decision::deny, "NO"));
