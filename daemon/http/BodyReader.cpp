@@ -18,6 +18,11 @@ std::optional<Refusal> wrongContentType(const HttpRequest& request) {
                    0};
 }
 
+std::optional<Refusal> unwantedBody(const HttpRequest& request) {
+    if (request.body.empty()) return std::nullopt;
+    return BodyReader(request).problem();
+}
+
 BodyReader::BodyReader(const HttpRequest& request) {
     _broken = wrongContentType(request);
     if (_broken) return;

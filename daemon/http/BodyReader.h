@@ -44,6 +44,9 @@ private:
     std::optional<Refusal> _broken;
 };
 
+/// For requests that take no body: why this one's is refused. Nothing for none, and for an empty object.
+std::optional<Refusal> unwantedBody(const HttpRequest& request);
+
 /// 415 for a body that does not call itself JSON.
 std::optional<Refusal> wrongContentType(const HttpRequest& request);
 

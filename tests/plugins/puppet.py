@@ -164,10 +164,28 @@ def every_refusal_has_words(stage):
     expect(answer.headers["www-authenticate"] == 'Puppet realm="x"', f"{answer.headers}")
 
 
+def what_takes_no_body_says_so(stage):
+    job = stage.daemon.job("sleep 30")
+    run = stage.trigger(job, ALLOW).run()
+    for verb, status in (("rerun", 202), ("cancel", 200)):
+        path = f"/api/runs/{run}/{verb}"
+        for body, kind, wanted, code in ((b'{"force": true}', "application/json", 400, "INVALID_BODY"),
+                                         (b"[]", "application/json", 400, "INVALID_BODY"),
+                                         (b"now!", "application/json", 400, "INVALID_BODY"),
+                                         (b"{}", "text/plain", 415, "UNSUPPORTED_MEDIA_TYPE")):
+            answer = stage.ask("POST", path, {**ALLOW, "Content-Type": kind}, body)
+            expect((answer.status, answer.code()) == (wanted, code), f"{path} {body}: {answer}")
+            expect(b"force" not in body or answer.json()["details"][0]["field"] == "force", f"{answer}")
+        answer = stage.ask("POST", path, {**ALLOW, "Content-Type": "application/json"}, b"{}")
+        expect(answer.status == status, f"{path}: {answer}")
+    for left in stage.daemon.runs():
+        stage.ask("POST", f"/api/runs/{left}/cancel", ALLOW)
+
+
 def drive(args, database):
     checks = [a_flight_is_boarded_with_equal_credentials_only, questions_name_their_job, limits_reach_the_client,
               what_came_of_it_is_told_when_it_is_known, a_plugin_that_does_not_answer_is_named,
-              a_trigger_sets_no_cookie, every_refusal_has_words]
+              a_trigger_sets_no_cookie, every_refusal_has_words, what_takes_no_body_says_so]
     with Daemon(args.build_dir, database) as daemon:
         daemon.write_config(
             daemon.config, daemon.folder / "state", daemon.port,

@@ -1,4 +1,5 @@
 #include "base/Uuid.h"
+#include "http/BodyReader.h"
 #include "http/RunJson.h"
 #include "http/endpoints/Endpoints.h"
 
@@ -49,6 +50,7 @@ void read(Services&, Context& context) {
 void cancel(Services& services, Context& context) {
     auto id = runIdOf(context);
     if (!id) return;
+    if (auto refusal = unwantedBody(context.request())) return void(context.refuse(*refusal));
     switch (services.runs.requestCancel(*id, context.principal.id, services.clock.now())) {
     case RunStore::Cancel::notFound:
         context.refuse(notFound("Run", "RUN_NOT_FOUND"));
@@ -73,6 +75,7 @@ void cancel(Services& services, Context& context) {
 
 void rerun(Services& services, const Shared& context) {
     if (!runIdOf(*context)) return;
+    if (auto refusal = unwantedBody(context->request())) return void(context->refuse(*refusal));
     if (!context->run) return void(context->refuse(notFound("Run", "RUN_NOT_FOUND")));
     const Run& run = *context->run;
     Instant deadline = context->request().received + services.gate.settings().budget;
