@@ -85,6 +85,8 @@ void LauncherLink::onHello(const Json& hello) {
     if (_problem.empty() && runs != _settings.runsDir)
         _problem = "usher-launcher is configured for " + runs + ", the daemon for " + _settings.runsDir;
     _complained = !_problem.empty();
+    if (_complained && _generation > 1 && _pid > 0 && ::geteuid() != 0)
+        _problem += " (usherd has given up root since it started one: restart usherd)";
     if (!_complained) _failures = 0;
 }
 
