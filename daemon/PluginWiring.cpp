@@ -160,8 +160,9 @@ void addHealthParts(Health& health, NodeStore& nodes, const Clock& clock, const 
         }
         return problems;
     });
-    health.add("runner",
-               [&executor]() -> std::string { return executor.sandbox().empty() ? "no launcher" : ""; });
+    health.add("runner", [&executor]() -> std::string {
+        return executor.sandbox().empty() ? "no launcher" : executor.problem();
+    });
 }
 
 std::vector<Metrics::Sample> samplesOf(const PluginHost& plugins, const Health& health, const AuditLog& audit,

@@ -321,13 +321,22 @@ void RunScheduler::noteLastRuns(bool now) {
     _lastRunsNoted = _clock.instant();
 }
 
+/// What we cannot start is left for other nodes, or for later.
+bool RunScheduler::canStart() {
+    const std::string problem = _executor.load()->problem();
+    if (problem != _problem)
+        _logger.warning(problem.empty() ? "runs can be started again" : "no new claims: " + problem);
+    _problem = problem;
+    return problem.empty();
+}
+
 void RunScheduler::claim() {
     while (!_draining) {
         // From before the claim: a beat that is committed after it says nothing about runs taken in between.
         const BootMillis lease = _leaseUntil;
         if (_settings.leases && _clock.bootTime() + kLeaseToClaim > lease) return;
         int room = _settings.capacity - static_cast<int>(_held.size());
-        if (room <= 0) return;
+        if (room <= 0 || !canStart()) return;
         ClaimRequest request;
         request.nodeId = _settings.nodeId;
         request.sandbox = _executor.load()->sandbox();

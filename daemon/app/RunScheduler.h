@@ -104,6 +104,7 @@ private:
     void noteLastRuns(bool now);
     bool isFull() const { return static_cast<int>(_held.size()) >= _settings.capacity; }
     void claim();
+    bool canStart();
     void pollCancels();
     void report(Told told);
     void release(const std::string& runId);
@@ -119,6 +120,7 @@ private:
     std::atomic<bool> _draining{false};
     std::atomic<BootMillis> _leaseUntil{0};
     std::map<std::string, ClaimedRun> _held; ///< [scheduler]
+    std::string _problem;                    ///< [scheduler] the executor's, as logged
     RetryPolicy _retries;                    ///< [scheduler]
     std::map<std::string, Micros> _lastRuns; ///< [scheduler] by job; not stored yet
     Instant _lastRunsNoted{};                ///< [scheduler]

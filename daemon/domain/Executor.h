@@ -42,6 +42,8 @@ public:
     /// The leaders of these attempts may go on until then (CLOCK_BOOTTIME); of others nothing changes, and
     /// they end their runs by what they know.
     virtual void renewLease(BootMillis /*until*/, const std::vector<HeldRun>& /*runs*/) {}
+    /// Why no run can be started, for people; empty: runs can be. Nothing should be claimed meanwhile.
+    virtual std::string problem() const { return {}; }
     /// What is in force on this machine: "none", "basic (rlimits)", …
     virtual std::string sandbox() const = 0;
 };

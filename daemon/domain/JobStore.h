@@ -32,15 +32,17 @@ public:
     virtual Page<Job> listJobs(const PageRequest&) = 0; ///< oldest first
     virtual std::optional<Job> findJob(const std::string& id) = 0;
     virtual Job createJob(const JobSettings&, const std::optional<std::string>& createdByUserId) = 0;
-    /// Writes every setting; the revision counts up.
-    virtual std::optional<Job> updateJob(const std::string& id, const JobSettings&) = 0;
+    /// Writes every setting of the job that was `seen`; the revision counts up. Nothing, and nothing is
+    /// written, when it has another revision by now, or is gone: read it again.
+    virtual std::optional<Job> updateJob(const Job& seen, const JobSettings&) = 0;
     /// Runs and keys of the job go with it.
     virtual bool deleteJob(const std::string& id) = 0;
 
     virtual Page<Test> listTests(const PageRequest&) = 0; ///< oldest first
     virtual std::optional<Test> findTest(const std::string& id) = 0;
     virtual Test createTest(const TestSettings&) = 0;
-    virtual std::optional<Test> updateTest(const std::string& id, const TestSettings&) = 0;
+    /// As updateJob(); a test is told apart by its updatedAt.
+    virtual std::optional<Test> updateTest(const Test& seen, const TestSettings&) = 0;
     /// inUse while any job lists it.
     virtual Removal deleteTest(const std::string& id) = 0;
 

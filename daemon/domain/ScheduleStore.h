@@ -59,7 +59,7 @@ struct TickResult {
 class ScheduleStore {
 public:
     static constexpr int kMostOfJob = 100;
-    enum class Change { done, jobNotFound, notFound, tooMany };
+    enum class Change { done, jobNotFound, tooMany };
 
     virtual ~ScheduleStore() = default;
 
@@ -68,8 +68,9 @@ public:
     virtual std::vector<Schedule> schedulesOf(const std::string& jobId) = 0; ///< oldest first
     virtual std::optional<Schedule> findSchedule(const std::string& jobId, const std::string& id) = 0;
     virtual Change createSchedule(const Schedule&) = 0;
-    /// The settings, nextAt and updatedAt.
-    virtual Change updateSchedule(const Schedule&) = 0;
+    /// The settings, nextAt and updatedAt. False, and nothing is written, when it has been changed or has
+    /// ticked since it was `seen`, or is gone: read it again.
+    virtual bool updateSchedule(const Schedule& seen, const Schedule& changed) = 0;
     virtual bool deleteSchedule(const std::string& jobId, const std::string& id) = 0;
 
     /// Whose time has come, the longest due first.

@@ -64,8 +64,9 @@ public:
     virtual std::vector<Webhook> webhooksOf(const std::string& jobId) = 0; ///< oldest first
     virtual std::optional<Webhook> findWebhook(const std::string& jobId, const std::string& id) = 0;
     virtual Change createWebhook(const Webhook&) = 0;
-    /// url, events, statuses, updatedAt. False: there is none.
-    virtual bool updateWebhook(const Webhook&) = 0;
+    /// url, events, statuses, updatedAt. False, and nothing is written, when it has been changed since it was
+    /// `seen`, or is gone: read it again.
+    virtual bool updateWebhook(const Webhook& seen, const Webhook& changed) = 0;
     virtual bool deleteWebhook(const std::string& jobId, const std::string& id) = 0;
 
     /// Messages whose time has come, the oldest first, none of the webhooks in `without`. They are this

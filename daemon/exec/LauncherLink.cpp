@@ -76,7 +76,6 @@ std::string LauncherLink::problem() const {
 void LauncherLink::onHello(const Json& hello) {
     ++_generation;
     _greeted = true;
-    _failures = 0;
     _sandbox = hello.value("sandbox", "");
     _problem = hello.value("problem", "");
     std::string profile = hello.value("profile", ""), runs = hello.value("runsDir", "");
@@ -85,6 +84,10 @@ void LauncherLink::onHello(const Json& hello) {
                    _settings.sandbox + "'";
     if (_problem.empty() && runs != _settings.runsDir)
         _problem = "usher-launcher is configured for " + runs + ", the daemon for " + _settings.runsDir;
+    _complained = !_problem.empty();
+    if (_complained && _generation > 1 && _pid > 0 && ::geteuid() != 0)
+        _problem += " (usherd has given up root since it started one: restart usherd)";
+    if (!_complained) _failures = 0;
 }
 
 bool LauncherLink::request(const std::string& runId, int attempt, int parallelism, int control) {
@@ -120,9 +123,10 @@ void LauncherLink::lost(const std::string& why) {
 }
 
 void LauncherLink::tick(Instant now) {
+    if (_connection && _complained) lost(_problem); // another one may be able to
     if (_connection || !_retryAt || now < *_retryAt) return;
     _retryAt.reset();
-    _problem.clear();
+    if (!_complained) _problem.clear();
     try {
         connect();
     } catch (const std::runtime_error& error) {

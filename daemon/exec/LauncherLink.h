@@ -29,6 +29,10 @@ public:
     int descriptor() const { return _connection.get(); }
     /// Greeted, and without a complaint.
     bool ready() const { return _connection && _greeted && _problem.empty(); }
+    /// The last one that greeted cannot serve us, and said why.
+    bool complains() const { return _complained; }
+    /// Not ready, and not for a moment only: it complains, or three tries to reach it have failed.
+    bool isDown() const { return !ready() && (_complained || _failures >= 3); }
     /// Why not; for a run that waited too long.
     std::string problem() const;
     const std::string& sandbox() const { return _sandbox; }
@@ -55,6 +59,7 @@ private:
     pid_t _pid = -1;
     bool _greeted = false;
     std::string _problem;
+    bool _complained = false;
     std::string _sandbox;
     int _generation = 0;
     int _failures = 0;

@@ -59,6 +59,11 @@ void LeaderProcess::Loop::post(Command command) {
     [[maybe_unused]] ssize_t n = ::write(_wake.get(), &one, sizeof one);
 }
 
+std::string LeaderProcess::Loop::problem() const {
+    Lock lock(_mutex);
+    return _problem;
+}
+
 void LeaderProcess::Loop::watch(int fd) {
     epoll_event event{};
     event.events = EPOLLIN;
@@ -178,7 +183,7 @@ bool LeaderProcess::Loop::ask(Followed& one) {
         return false;
     }
     if (!_launcher.request(one.run.runId, one.run.attempt, atOnce, theirs.get())) {
-        if (_clock.instant() - one.since > kLauncherWait) {
+        if (_launcher.complains() || _clock.instant() - one.since > kLauncherWait) {
             finishWithout(one, RunStatus::error, "the run could not be started: " + _launcher.problem());
             return false;
         }
@@ -246,6 +251,7 @@ void LeaderProcess::Loop::onControl(Followed& one) {
 void LeaderProcess::Loop::tick() {
     Instant now = _clock.instant();
     _launcher.tick(now);
+    noteProblem();
     std::vector<std::string> due;
     for (auto& [id, one] : _runs)
         if (one.nextAt && *one.nextAt <= now) due.push_back(id);
@@ -258,6 +264,14 @@ void LeaderProcess::Loop::tick() {
         else
             settle(at->second);
     }
+}
+
+void LeaderProcess::Loop::noteProblem() {
+    std::string problem = _launcher.isDown() ? _launcher.problem() : std::string();
+    if (problem == _noted) return;
+    _noted = problem;
+    Lock lock(_mutex);
+    _problem = std::move(problem);
 }
 
 int LeaderProcess::Loop::untilNext() const {

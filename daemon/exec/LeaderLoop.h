@@ -50,6 +50,7 @@ public:
     void post(Command command) EXCLUDES(_mutex);
     const ExecSettings& settings() const { return _settings; }
     std::string sandbox() const { return _sandbox; }
+    std::string problem() const EXCLUDES(_mutex);
 
 private:
     enum class State { waiting, asked, following, lost };
@@ -85,6 +86,7 @@ private:
     bool readJournal(Followed& one);
     bool settle(Followed& one);
     void tick();
+    void noteProblem() EXCLUDES(_mutex);
     int untilNext() const;
 
     /// Null when it is followed already.
@@ -106,7 +108,10 @@ private:
     int _watchedLauncher = -1;
     std::map<std::string, Followed> _runs; ///< by run id; loop thread only
 
-    Mutex _mutex;
+    std::string _noted; ///< _problem; loop thread only
+
+    mutable Mutex _mutex;
+    std::string _problem GUARDED_BY(_mutex);
     std::vector<Command> _commands GUARDED_BY(_mutex);
     bool _stop GUARDED_BY(_mutex) = false;
     std::thread _thread;

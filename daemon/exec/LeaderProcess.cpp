@@ -88,6 +88,10 @@ void LeaderProcess::renewLease(BootMillis until, const std::vector<HeldRun>& run
     _loop->post(Loop::Lease{until, runs});
 }
 
+std::string LeaderProcess::problem() const {
+    return _loop->problem();
+}
+
 std::string LeaderProcess::sandbox() const {
     return _loop->sandbox();
 }

@@ -47,6 +47,7 @@ public:
     Recovery recover(const ClaimedRun&) override;
     void cancel(const std::string& runId) override;
     void renewLease(BootMillis until, const std::vector<HeldRun>& runs) override;
+    std::string problem() const override;
     std::string sandbox() const override;
 
 private:

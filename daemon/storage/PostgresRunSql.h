@@ -149,6 +149,11 @@ inline constexpr char kRetry[] =
     "queued_at), queued_at = usher_now() + $8::bigint, node_id = NULL, sandbox = NULL, started_at = NULL, "
     "lease_expires_at = NULL FROM held WHERE runs.id = held.id RETURNING runs.id";
 inline constexpr char kDropTests[] = "DELETE FROM run_tests WHERE run_id = $1::uuid";
+// Of runs that ended without their leaders' word: what was under way ended with them, the rest never began.
+inline constexpr char kEndTests[] =
+    "UPDATE run_tests t SET status = CASE WHEN t.status = 'pending' THEN 'skipped' WHEN r.status = "
+    "'cancelled' THEN 'cancelled' ELSE 'error' END FROM runs r WHERE r.id = ANY ($1::uuid[]) AND "
+    "r.status IN ('lost', 'cancelled') AND t.run_id = r.id AND t.status IN ('pending', 'running')";
 inline constexpr char kEnd[] =
     "UPDATE runs SET status = $2, completed_at = $3::bigint, error_details = $4, lease_expires_at = NULL, "
     "duration_ms = ($3::bigint - started_at) / 1000 WHERE id = $1::uuid";

@@ -287,7 +287,10 @@ RunStatus PostgresRunStore::giveUp(const ClaimedRun& run, const std::string& why
             return;
         }
         const RunStatus end = state->cancelAsked ? RunStatus::cancelled : RunStatus::lost;
+        PgArray ids;
+        ids.add(run.runId);
         const PgCommand commands[] = {{kEnd, {id, sqlValue(toText(end)), sqlValue(now), sqlValue(why)}},
+                                      {kEndTests, {ids.take()}},
                                       event(run.runId, now, toText(end), state->node, run.attempt, why),
                                       {kCommit}};
         connection.run(commands, deadline);

@@ -1,4 +1,5 @@
 // What PostgresRunStore does about nodes that are gone.
+#include "storage/PostgresRunSql.h"
 #include "storage/PostgresRunStore.h"
 
 namespace usher {
@@ -72,6 +73,7 @@ std::vector<TakenRun> PostgresRunStore::takeFrom(const std::string& nodeId, std:
         const SqlValue runIds = ids.take();
         const PgCommand rest[] = {
             {kDropTests, {runIds}},
+            {run_sql::kEndTests, {runIds}},
             {kEvents, {runIds, attempts.take(), sqlValue(now), sqlValue(nodeId), sqlValue(why)}},
             {kCommit}};
         connection.run(rest, deadline);

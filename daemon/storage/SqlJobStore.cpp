@@ -165,21 +165,21 @@ Job SqlJobStore::createJob(const JobSettings& settings, const std::optional<std:
     return job;
 }
 
-std::optional<Job> SqlJobStore::updateJob(const std::string& id, const JobSettings& settings) {
-    const auto uuid = parseUuid(id);
+std::optional<Job> SqlJobStore::updateJob(const Job& seen, const JobSettings& settings) {
     std::optional<Job> job;
-    if (!uuid) return job;
     std::vector<SqlValue> values = valuesOf(settings);
-    append(values, {sqlValue(SystemClock().now()), sqlValue(*uuid)});
+    append(values, {sqlValue(SystemClock().now()), sqlValue(seen.id), sqlValue(seen.revision)});
     _source.write([&](Poco::Data::Session& session) {
-        sqlChange(session,
-                  "UPDATE jobs SET name = $1, description = $2, paused = $3, max_concurrency = $4, "
-                  "queue_limit = $5, "
-                  "timeout_seconds = $6, retries = $7, on_lost = $8, parallelism = $9, on_busy = $10, "
-                  "priority = $11, "
-                  "network = $12, parameters = $13, updated_at = $14, revision = revision + 1 WHERE id = $15",
-                  values);
-        job = readJob(session, *uuid);
+        const SqlRows written = sqlSelect(
+            session,
+            "UPDATE jobs SET name = $1, description = $2, paused = $3, max_concurrency = $4, "
+            "queue_limit = $5, "
+            "timeout_seconds = $6, retries = $7, on_lost = $8, parallelism = $9, on_busy = $10, "
+            "priority = $11, "
+            "network = $12, parameters = $13, updated_at = $14, revision = revision + 1 WHERE id = $15 AND "
+            "revision = CAST($16 AS bigint) RETURNING name",
+            1, values);
+        job = written.empty() ? std::nullopt : readJob(session, seen.id);
     });
     return job;
 }
@@ -253,18 +253,19 @@ Test SqlJobStore::createTest(const TestSettings& settings) {
     return test;
 }
 
-std::optional<Test> SqlJobStore::updateTest(const std::string& id, const TestSettings& settings) {
-    const auto uuid = parseUuid(id);
+std::optional<Test> SqlJobStore::updateTest(const Test& seen, const TestSettings& settings) {
     std::optional<Test> test;
-    if (!uuid) return test;
     std::vector<SqlValue> values = valuesOf(settings);
-    append(values, {sqlValue(SystemClock().now()), sqlValue(*uuid)});
+    append(values, {sqlValue(std::max(SystemClock().now(), seen.updatedAt + 1)), sqlValue(seen.id),
+                    sqlValue(seen.updatedAt)});
     _source.write([&](Poco::Data::Session& session) {
-        sqlChange(session,
-                  "UPDATE tests SET title = $1, description = $2, type = $3, script = $4, plain_script = $5, "
-                  "priority = $6, updated_at = $7 WHERE id = $8",
-                  values);
-        test = readTest(session, *uuid);
+        const SqlRows written = sqlSelect(
+            session,
+            "UPDATE tests SET title = $1, description = $2, type = $3, script = $4, plain_script = $5, "
+            "priority = $6, updated_at = $7 WHERE id = $8 AND updated_at = CAST($9 AS bigint) RETURNING "
+            "title",
+            1, values);
+        test = written.empty() ? std::nullopt : readTest(session, seen.id);
     });
     return test;
 }

@@ -13,7 +13,7 @@ public:
     Page<Job> listJobs(const PageRequest&) override;
     std::optional<Job> findJob(const std::string& id) override;
     Job createJob(const JobSettings&, const std::optional<std::string>& createdByUserId) override;
-    std::optional<Job> updateJob(const std::string& id, const JobSettings&) override;
+    std::optional<Job> updateJob(const Job& seen, const JobSettings&) override;
     /// A long history goes in several transactions, the job last: a call that runs out of time has deleted a
     /// part of the ended runs and paused the job, and is to be repeated.
     bool deleteJob(const std::string& id) override;
@@ -21,7 +21,7 @@ public:
     Page<Test> listTests(const PageRequest&) override;
     std::optional<Test> findTest(const std::string& id) override;
     Test createTest(const TestSettings&) override;
-    std::optional<Test> updateTest(const std::string& id, const TestSettings&) override;
+    std::optional<Test> updateTest(const Test& seen, const TestSettings&) override;
     Removal deleteTest(const std::string& id) override;
 
     std::vector<Test> testsOf(const std::string& jobId) override;

@@ -86,20 +86,22 @@ ScheduleStore::Change SqlScheduleStore::createSchedule(const Schedule& s) {
     return change;
 }
 
-ScheduleStore::Change SqlScheduleStore::updateSchedule(const Schedule& s) {
-    Change change = Change::notFound;
+bool SqlScheduleStore::updateSchedule(const Schedule& seen, const Schedule& changed) {
+    bool written = false;
     _source.write([&](Poco::Data::Session& session) {
-        const bool found = !sqlSelect(session, "SELECT cron FROM schedules WHERE id = $1 AND job_id = $2", 1,
-                                      {sqlValue(s.id), sqlValue(s.jobId)})
-                                .empty();
-        change = found ? Change::done : Change::notFound;
-        sqlChange(session,
-                  "UPDATE schedules SET cron = $1, time_zone = $2, on_missed = $3, paused = $4, next_at = "
-                  "$5, updated_at = $6 WHERE id = $7 AND job_id = $8",
-                  {sqlValue(s.cron), sqlValue(s.timeZone), sqlValue(toText(s.onMissed)), sqlValue(s.paused),
-                   sqlValue(s.nextAt), sqlValue(s.updatedAt), sqlValue(s.id), sqlValue(s.jobId)});
+        written =
+            !sqlSelect(
+                 session,
+                 "UPDATE schedules SET cron = $1, time_zone = $2, on_missed = $3, paused = $4, next_at = "
+                 "$5, updated_at = $6 WHERE id = $7 AND job_id = $8 AND updated_at = CAST($9 AS bigint) AND "
+                 "next_at IS NOT DISTINCT FROM CAST($10 AS bigint) RETURNING cron",
+                 1,
+                 {sqlValue(changed.cron), sqlValue(changed.timeZone), sqlValue(toText(changed.onMissed)),
+                  sqlValue(changed.paused), sqlValue(changed.nextAt), sqlValue(changed.updatedAt),
+                  sqlValue(seen.id), sqlValue(seen.jobId), sqlValue(seen.updatedAt), sqlValue(seen.nextAt)})
+                 .empty();
     });
-    return change;
+    return written;
 }
 
 bool SqlScheduleStore::deleteSchedule(const std::string& jobId, const std::string& id) {

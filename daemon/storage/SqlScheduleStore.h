@@ -14,7 +14,7 @@ public:
     std::vector<Schedule> schedulesOf(const std::string& jobId) override;
     std::optional<Schedule> findSchedule(const std::string& jobId, const std::string& id) override;
     Change createSchedule(const Schedule&) override;
-    Change updateSchedule(const Schedule&) override;
+    bool updateSchedule(const Schedule& seen, const Schedule& changed) override;
     bool deleteSchedule(const std::string& jobId, const std::string& id) override;
 
     std::vector<Schedule> findDue(Micros now, int atMost) override;

@@ -99,18 +99,20 @@ WebhookStore::Change SqlWebhookStore::createWebhook(const Webhook& w) {
     return change;
 }
 
-bool SqlWebhookStore::updateWebhook(const Webhook& w) {
-    bool found = false;
+bool SqlWebhookStore::updateWebhook(const Webhook& seen, const Webhook& changed) {
+    bool written = false;
     _source.write([&](Poco::Data::Session& session) {
-        found = !sqlSelect(session,
-                           "UPDATE webhooks SET url = $1, events = $2, statuses = $3, updated_at = $4 WHERE "
-                           "id = $5 AND job_id = $6 RETURNING url",
-                           1,
-                           {sqlValue(w.url), sqlValue(toText(Json(w.events))), sqlValue(spaced(w.statuses)),
-                            sqlValue(w.updatedAt), sqlValue(w.id), sqlValue(w.jobId)})
-                     .empty();
+        written =
+            !sqlSelect(session,
+                       "UPDATE webhooks SET url = $1, events = $2, statuses = $3, updated_at = $4 WHERE "
+                       "id = $5 AND job_id = $6 AND updated_at = CAST($7 AS bigint) RETURNING url",
+                       1,
+                       {sqlValue(changed.url), sqlValue(toText(Json(changed.events))),
+                        sqlValue(spaced(changed.statuses)), sqlValue(changed.updatedAt), sqlValue(seen.id),
+                        sqlValue(seen.jobId), sqlValue(seen.updatedAt)})
+                 .empty();
     });
-    return found;
+    return written;
 }
 
 bool SqlWebhookStore::deleteWebhook(const std::string& jobId, const std::string& id) {

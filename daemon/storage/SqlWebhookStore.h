@@ -13,7 +13,7 @@ public:
     std::vector<Webhook> webhooksOf(const std::string& jobId) override;
     std::optional<Webhook> findWebhook(const std::string& jobId, const std::string& id) override;
     Change createWebhook(const Webhook&) override;
-    bool updateWebhook(const Webhook&) override;
+    bool updateWebhook(const Webhook& seen, const Webhook& changed) override;
     bool deleteWebhook(const std::string& jobId, const std::string& id) override;
 
     std::vector<Delivery> takeDue(std::chrono::seconds lease, int atMost,

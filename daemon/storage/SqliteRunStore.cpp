@@ -98,6 +98,10 @@ constexpr char kRetry[] =
 constexpr char kEnd[] =
     "UPDATE runs SET status = ?, completed_at = ?, error_details = ?, lease_expires_at = NULL, "
     "duration_ms = (? - started_at) / 1000 WHERE id = ?";
+// What was under way ended with its run, the rest never began.
+constexpr char kEndTests[] =
+    "UPDATE run_tests SET status = CASE status WHEN 'pending' THEN 'skipped' ELSE ? END "
+    "WHERE run_id = ? AND status IN ('pending', 'running')";
 constexpr char kDropTests[] = "DELETE FROM run_tests WHERE run_id = ?";
 constexpr char kAskCancel[] = "UPDATE runs SET cancel_requested_at = ? WHERE id = ?";
 constexpr char kCancelAsked[] =
@@ -310,6 +314,9 @@ RunStatus SqliteRunStore::giveUp(const ClaimedRun& run, const std::string& why, 
         }
         status = cancel ? RunStatus::cancelled : RunStatus::lost;
         connection.statement(kEnd).with(toText(status), now, why, now, run.runId).run();
+        connection.statement(kEndTests)
+            .with(toText(cancel ? TestStatus::cancelled : TestStatus::error), run.runId)
+            .run();
         addEvent(connection, run.runId, now, toText(status), node, run.attempt, why);
     });
     return status;

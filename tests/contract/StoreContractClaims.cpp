@@ -134,10 +134,10 @@ class StoreContractClaims : public StoreFixture {
         for (int i = 0; i < 5; ++i) queue(job);
         JobSettings paused = job;
         paused.paused = true;
-        jobs().updateJob(job.id, paused);
+        changeJob(job.id, paused);
         CPPUNIT_ASSERT(!runs().anyClaimable());
         CPPUNIT_ASSERT(claim().empty());
-        jobs().updateJob(job.id, job);
+        changeJob(job.id, job);
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, claim().size());
         CPPUNIT_ASSERT(claim().empty());
         CPPUNIT_ASSERT(!runs().anyClaimable());

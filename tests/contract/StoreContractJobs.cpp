@@ -23,6 +23,7 @@ class StoreContractJobs : public StoreFixture {
     CPPUNIT_TEST(malformedCursorsAndIdsAreHarmless);
     CPPUNIT_TEST(deletingAJobTakesItsRuns);
     CPPUNIT_TEST(concurrentChangesEachCount);
+    CPPUNIT_TEST(whatOthersChangedMeanwhileIsNotOverwritten);
     CPPUNIT_TEST(listsAndTestsChangedAtOnceDoNotDeadlock);
     CPPUNIT_TEST(nodesAndAuditRecordsAreKept);
     CPPUNIT_TEST_SUITE_END();
@@ -105,7 +106,7 @@ class StoreContractJobs : public StoreFixture {
             CPPUNIT_ASSERT_EQUAL(text, test->description);
             CPPUNIT_ASSERT_EQUAL(title, test->type);
             CPPUNIT_ASSERT_EQUAL(text, test->script);
-            CPPUNIT_ASSERT(jobs().updateTest(test->id, t)->script == text);
+            CPPUNIT_ASSERT(changeTest(test->id, t)->script == text);
         }
     }
 
@@ -114,20 +115,20 @@ class StoreContractJobs : public StoreFixture {
     void everyChangeCountsTheRevisionUp() {
         const Job job = newJob();
         const Test test = newTest();
-        CPPUNIT_ASSERT(jobs().updateJob(job.id, job)->revision == 2);
+        CPPUNIT_ASSERT(changeJob(job.id, job)->revision == 2);
         const std::string ids[] = {test.id};
         CPPUNIT_ASSERT(jobs().setTestsOf(job.id, ids) == JobStore::ListChange::changed);
         const std::int64_t listed = revision(job);
         CPPUNIT_ASSERT(listed > 2);
         TestSettings changed = test;
         changed.script = "false";
-        CPPUNIT_ASSERT(jobs().updateTest(test.id, changed));
+        CPPUNIT_ASSERT(changeTest(test.id, changed));
         CPPUNIT_ASSERT(revision(job) > listed);
         const std::int64_t edited = revision(job);
         CPPUNIT_ASSERT(jobs().setTestsOf(job.id, {}) == JobStore::ListChange::changed);
         CPPUNIT_ASSERT(revision(job) > edited);
-        CPPUNIT_ASSERT(!jobs().updateJob(createUuid(), job));
-        CPPUNIT_ASSERT(!jobs().updateTest(createUuid(), changed));
+        CPPUNIT_ASSERT(!changeJob(createUuid(), job));
+        CPPUNIT_ASSERT(!changeTest(createUuid(), changed));
     }
 
     void lastRunAndStatusLeaveTheRevisionAlone() {
@@ -257,10 +258,38 @@ class StoreContractJobs : public StoreFixture {
             for (int round = 0; round < rounds; ++round) {
                 TestSettings change = tests[static_cast<std::size_t>(i % 2)];
                 change.script = "echo " + std::to_string(i) + "." + std::to_string(round);
-                jobs().updateTest(tests[static_cast<std::size_t>(i % 2)].id, change);
+                changeTest(tests[static_cast<std::size_t>(i % 2)].id, change);
             }
         });
         CPPUNIT_ASSERT_EQUAL(job.revision + 4 * rounds, revision(job));
+    }
+
+    /// Each of four adds one to a number of its own, again and again: what others wrote stays.
+    void whatOthersChangedMeanwhileIsNotOverwritten() {
+        const Job job = newJobWithTests(
+            1, [](JobSettings& s) { s.maxConcurrency = s.queueLimit = s.timeoutSeconds = 1; });
+        const Test test = jobs().testsOf(job.id)[0];
+        int JobSettings::*const numbers[] = {&JobSettings::maxConcurrency, &JobSettings::queueLimit,
+                                             &JobSettings::timeoutSeconds};
+        constexpr int rounds = 10;
+        inParallel(4, [&](int i) {
+            for (int round = 0; round < rounds;) {
+                if (i == 3) {
+                    const Test seen = jobs().findTest(test.id).value();
+                    TestSettings changed = seen;
+                    changed.description += "x";
+                    round += jobs().updateTest(seen, changed).has_value();
+                    continue;
+                }
+                const Job seen = jobs().findJob(job.id).value();
+                JobSettings changed = seen;
+                ++(changed.*numbers[i]);
+                round += jobs().updateJob(seen, changed).has_value();
+            }
+        });
+        const Job now = jobs().findJob(job.id).value();
+        for (const auto number : numbers) CPPUNIT_ASSERT_EQUAL(1 + rounds, now.*number);
+        CPPUNIT_ASSERT_EQUAL(std::string(rounds, 'x'), jobs().findTest(test.id)->description);
     }
 
     void listsAndTestsChangedAtOnceDoNotDeadlock() {
@@ -276,9 +305,9 @@ class StoreContractJobs : public StoreFixture {
                 else if (i < 4) {
                     TestSettings change = tests[static_cast<std::size_t>(i - 2)];
                     change.script = std::to_string(round);
-                    jobs().updateTest(tests[static_cast<std::size_t>(i - 2)].id, change);
+                    changeTest(tests[static_cast<std::size_t>(i - 2)].id, change);
                 } else
-                    jobs().updateJob(i == 4 ? one.id : two.id, one);
+                    changeJob(i == 4 ? one.id : two.id, one);
             }
         });
         CPPUNIT_ASSERT_EQUAL(std::size_t{3}, jobs().testsOf(two.id).size());

@@ -93,6 +93,8 @@ class StoreContractNodes : public StoreFixture {
         CPPUNIT_ASSERT_EQUAL(std::string("node a was lost"), runOf(lost.failing).errorDetails);
         CPPUNIT_ASSERT(runOf(lost.failing).completedAt);
         CPPUNIT_ASSERT(runOf(lost.cancelled).status == RunStatus::cancelled);
+        for (const std::string& id : {lost.failing, lost.cancelled})
+            CPPUNIT_ASSERT(runOf(id).tests.at(0).status == TestStatus::skipped); // it had not begun
         const Run again = runOf(lost.rerunning);
         CPPUNIT_ASSERT(again.status == RunStatus::queued);
         CPPUNIT_ASSERT_EQUAL(2, again.attempt);

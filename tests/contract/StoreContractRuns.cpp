@@ -222,10 +222,19 @@ class StoreContractRuns : public StoreFixture {
     }
 
     void aLostRunIsRequeuedOrLostByPolicy() {
-        const Job fail = newJobWithTests(1),
+        const Job fail = newJobWithTests(3),
                   rerun = newJobWithTests(1, [](JobSettings&s) { s.onLost = OnLost::rerun; });
         const std::string lost = queue(fail);
-        CPPUNIT_ASSERT(runs().giveUp(claim().at(0), "its node is gone", now()) == RunStatus::lost);
+        const ClaimedRun held = claim().at(0);
+        RunTest seen;
+        seen.status = TestStatus::passed;
+        CPPUNIT_ASSERT(runs().recordTest(held, seen));
+        seen.position = 1, seen.status = TestStatus::running;
+        CPPUNIT_ASSERT(runs().recordTest(held, seen));
+        CPPUNIT_ASSERT(runs().giveUp(held, "its node is gone", now()) == RunStatus::lost);
+        const auto tests = runs().findRun(lost)->tests;
+        CPPUNIT_ASSERT(tests.at(0).status == TestStatus::passed && tests.at(1).status == TestStatus::error &&
+                       tests.at(2).status == TestStatus::skipped);
         CPPUNIT_ASSERT_EQUAL(std::string("lost"), status(lost));
         CPPUNIT_ASSERT_EQUAL(std::string("its node is gone"), runs().findRun(lost)->errorDetails);
         const std::string again = queue(rerun);

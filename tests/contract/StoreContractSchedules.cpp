@@ -63,8 +63,9 @@ class StoreContractSchedules : public StoreFixture {
         schedule.onMissed = OnMissed::skip;
         schedule.paused = true;
         schedule.nextAt.reset();
-        schedule.updatedAt = 8;
-        CPPUNIT_ASSERT(schedules().updateSchedule(schedule) == ScheduleStore::Change::done);
+        schedule.updatedAt = found.updatedAt + 1;
+        CPPUNIT_ASSERT(schedules().updateSchedule(found, schedule));
+        CPPUNIT_ASSERT(!schedules().updateSchedule(found, schedule)); // it is no longer as it was seen
         found = read(schedule);
         CPPUNIT_ASSERT(found.paused && found.onMissed == OnMissed::skip && !found.nextAt);
         CPPUNIT_ASSERT_EQUAL(std::string("1 2 3 4 5"), found.cron);
@@ -73,7 +74,7 @@ class StoreContractSchedules : public StoreFixture {
         CPPUNIT_ASSERT(!schedules().findSchedule(other.id, schedule.id));
         CPPUNIT_ASSERT(!schedules().deleteSchedule(other.id, schedule.id));
         CPPUNIT_ASSERT(schedules().deleteSchedule(job.id, schedule.id));
-        CPPUNIT_ASSERT(schedules().updateSchedule(schedule) == ScheduleStore::Change::notFound);
+        CPPUNIT_ASSERT(!schedules().updateSchedule(found, schedule));
         CPPUNIT_ASSERT(std::abs(schedules().now() - now()) < 60'000'000);
     }
 
@@ -156,10 +157,11 @@ class StoreContractSchedules : public StoreFixture {
 
     void aChangedScheduleHasNoOldTick() {
         const Job job = newJobWithTests();
-        Schedule schedule = make(job);
-        const ScheduleTick tick = tickOf(schedule, job);
+        const Schedule seen = make(job);
+        const ScheduleTick tick = tickOf(seen, job);
+        Schedule schedule = seen;
         schedule.updatedAt = 8; // the same next tick, but other settings
-        schedules().updateSchedule(schedule);
+        CPPUNIT_ASSERT(schedules().updateSchedule(seen, schedule));
         CPPUNIT_ASSERT(schedules().commitTick(tick).kind == TickResult::Kind::taken);
         schedules().deleteSchedule(job.id, schedule.id);
         CPPUNIT_ASSERT(schedules().commitTick(tick).kind == TickResult::Kind::taken);

@@ -128,7 +128,7 @@ class StoreContractTriggers : public StoreFixture {
         TestSettings change = jobs().testsOf(job.id)[0];
         change.script = "exit 7";
         change.title = "renamed";
-        jobs().updateTest(jobs().testsOf(job.id)[0].id, change);
+        changeTest(jobs().testsOf(job.id)[0].id, change);
         jobs().setTestsOf(job.id, {});
         CPPUNIT_ASSERT_EQUAL(std::size_t{2}, runs().findRun(id)->tests.size());
         const auto claimed = claim();
@@ -257,7 +257,7 @@ class StoreContractTriggers : public StoreFixture {
                 for (int i = 0; i < 40; ++i) {
                     TestSettings change = test;
                     change.script = "echo " + std::to_string(i);
-                    jobs().updateTest(test.id, change);
+                    changeTest(test.id, change);
                     for (const int seen = rounds; rounds < seen + 3;) std::this_thread::yield();
                 }
                 stop = true;

@@ -72,13 +72,15 @@ class StoreContractWebhooks : public StoreFixture {
         webhook.url = "https://example.org/other";
         webhook.events = {"*"};
         webhook.statuses = {"lost"};
-        CPPUNIT_ASSERT(webhooks().updateWebhook(webhook));
+        webhook.updatedAt = found.updatedAt + 1;
+        CPPUNIT_ASSERT(webhooks().updateWebhook(found, webhook));
+        CPPUNIT_ASSERT(!webhooks().updateWebhook(found, found)); // it is no longer as it was seen
         CPPUNIT_ASSERT_EQUAL(webhook.url, webhooks().webhooksOf(job.id).at(0).url);
         CPPUNIT_ASSERT_EQUAL(std::string("sealed"), webhooks().webhooksOf(job.id).at(0).sealed);
         CPPUNIT_ASSERT(!webhooks().findWebhook(other.id, webhook.id));
         CPPUNIT_ASSERT(!webhooks().deleteWebhook(other.id, webhook.id));
         CPPUNIT_ASSERT(webhooks().deleteWebhook(job.id, webhook.id));
-        CPPUNIT_ASSERT(!webhooks().updateWebhook(webhook));
+        CPPUNIT_ASSERT(!webhooks().updateWebhook(webhook, webhook));
         for (int i = 0; i < WebhookStore::kMostOfJob; ++i) make(job);
         webhook.id = createUuid();
         CPPUNIT_ASSERT(webhooks().createWebhook(webhook) == WebhookStore::Change::tooMany);

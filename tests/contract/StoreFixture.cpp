@@ -210,6 +210,18 @@ Test StoreFixture::newTest(const std::string& title, const std::string& script) 
     return jobs().createTest(settings);
 }
 
+std::optional<Job> StoreFixture::changeJob(const std::string& id, const JobSettings& settings) {
+    while (const auto seen = jobs().findJob(id))
+        if (auto job = jobs().updateJob(*seen, settings)) return job;
+    return std::nullopt;
+}
+
+std::optional<Test> StoreFixture::changeTest(const std::string& id, const TestSettings& settings) {
+    while (const auto seen = jobs().findTest(id))
+        if (auto test = jobs().updateTest(*seen, settings)) return test;
+    return std::nullopt;
+}
+
 NewRun StoreFixture::newRun(const Job& job) const {
     NewRun run;
     run.runId = createUuid();

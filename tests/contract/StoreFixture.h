@@ -45,6 +45,9 @@ protected:
     /// A job with `count` shell tests.
     Job newJobWithTests(int count = 1, const std::function<void(JobSettings&)>& change = {});
     Test newTest(const std::string& title = "smoke", const std::string& script = "true");
+    /// Writes all settings, whoever else does so at the same time; nothing when there is none.
+    std::optional<Job> changeJob(const std::string& id, const JobSettings& settings);
+    std::optional<Test> changeTest(const std::string& id, const TestSettings& settings);
     NewRun newRun(const Job& job) const;
     /// Inserts and asserts that it went in; gives its id.
     std::string queue(const Job& job, const std::function<void(NewRun&)>& change = {});

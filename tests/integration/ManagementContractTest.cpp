@@ -13,6 +13,7 @@ class ManagementContractTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aKeyLivesFromCreateToDelete);
     CPPUNIT_TEST(keyBodiesAreJudgedStrictly);
     CPPUNIT_TEST(tenKeysAndUniqueNamesHoldUnderConcurrency);
+    CPPUNIT_TEST(changesAtOnceAllStay);
     CPPUNIT_TEST(rolesMayWhatTheyMay);
     CPPUNIT_TEST(nobodyComesInWithoutASession);
     CPPUNIT_TEST(jobsAndTestsLiveFromCreateToDelete);
@@ -131,6 +132,44 @@ class ManagementContractTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(10, full + same);
         CPPUNIT_ASSERT_EQUAL(std::size_t{10}, w.admin("GET", path).json().at("apiKeys").size());
         expect(w.admin("POST", path, {{"name", "eleventh"}}), 409, "Maximum of 10 API keys per job reached");
+    }
+
+    void changesAtOnceAllStay() {
+        World& w = world();
+        const std::string job = w.createJob({"true"}), test = w.createTest("true"), token = w.token();
+        const Answer made = w.admin("POST", "/api/jobs/" + job + "/schedules", {{"cron", "0 4 * * *"}});
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(made.body, 201, made.status);
+        const std::string schedule = made.json().at("schedule").at("id").get<std::string>();
+        const std::string plan = "/api/jobs/" + job + "/schedules/" + schedule;
+        for (int round = 0; round < 10; ++round) {
+            const std::string text = "round " + std::to_string(round);
+            const std::string zone = round % 2 ? "Europe/Berlin" : "Asia/Tokyo";
+            const std::vector<std::pair<std::string, Json>> changes = {
+                {"/api/jobs/" + job, {{"paused", round % 2 == 0}}},
+                {"/api/jobs/" + job, {{"description", text}}},
+                {"/api/jobs/" + job, {{"priority", round % 10}}},
+                {"/api/tests/" + test, {{"title", text}}},
+                {"/api/tests/" + test, {{"priority", round % 10}}},
+                {plan, {{"timeZone", zone}}},
+                {plan, {{"onMissed", round % 2 ? "skip" : "run-once"}}}};
+            std::atomic<int> done{0};
+            std::vector<std::thread> threads;
+            for (const auto& [path, body] : changes)
+                threads.emplace_back([&] {
+                    Http http(w.port());
+                    done += http.request("PATCH", path, {{"Authorization", "Bearer " + token}}, toText(body))
+                                .status == 200;
+                });
+            for (auto& thread : threads) thread.join();
+            CPPUNIT_ASSERT_EQUAL(static_cast<int>(changes.size()), done.load());
+            const Json now = {
+                {"/api/jobs/" + job, w.admin("GET", "/api/jobs/" + job).json().at("job")},
+                {"/api/tests/" + test, w.admin("GET", "/api/tests/" + test).json().at("test")},
+                {plan, w.admin("GET", "/api/jobs/" + job + "/schedules").json().at("schedules")[0]}};
+            for (const auto& [path, body] : changes)
+                for (const auto& [field, value] : body.items())
+                    CPPUNIT_ASSERT_EQUAL_MESSAGE(field, toText(value), toText(now.at(path).at(field)));
+        }
     }
 
     void rolesMayWhatTheyMay() {

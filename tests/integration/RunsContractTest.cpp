@@ -168,6 +168,13 @@ class RunsContractTest : public CppUnit::TestFixture {
         Answer cancelled = w.admin("POST", "/api/runs/" + queued + "/cancel");
         CPPUNIT_ASSERT_EQUAL_MESSAGE(cancelled.body, 200, cancelled.status);
         CPPUNIT_ASSERT_EQUAL(std::string("cancelled"), cancelled.json()["status"].get<std::string>());
+        const std::vector<Event> told = events(w, queued); // no leader wrote it down
+        CPPUNIT_ASSERT_EQUAL(std::size_t{3}, told.size());
+        CPPUNIT_ASSERT_EQUAL(std::string("state"), told[1].type);
+        CPPUNIT_ASSERT_EQUAL(std::string("cancelled"), told[1].data["status"].get<std::string>());
+        CPPUNIT_ASSERT_EQUAL(std::string("end"), told[2].type);
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, events(w, queued, told[0].id).size());
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, events(w, queued, told[1].id).size());
         CPPUNIT_ASSERT_EQUAL(200, w.as(key.key, "POST", "/api/runs/" + running + "/cancel").status);
         Json run = w.finished(running, 40);
         CPPUNIT_ASSERT_EQUAL(std::string("cancelled"), run["status"].get<std::string>());

@@ -163,6 +163,8 @@ RunOutcome Leader::outcome() const {
     result.sandbox = _sandbox;
     result.startedAt = _runStartedAt;
     result.completedAt = SystemClock{}.now();
+    for (const RunTest& test : _results) // the wall clock may have been put back
+        result.completedAt = std::max(result.completedAt, test.completedAt.value_or(0));
     result.tests = _results;
     result.errorDetails = _runProblem;
     auto firstOf = [&](TestStatus status) -> const RunTest* {

@@ -49,6 +49,7 @@ bool RunningTest::start() {
             planned.cgroup = _cgroup;
             if (_cgroup) planned.memoryLimitBytes = 0; // of all its processes, not of each
             _startedAt = instant();
+            _result.startedAt = SystemClock{}.now(); // of the same moment: the end is counted from it
             _process = startTest(planned);
             problem = _process.problem;
         }
@@ -56,6 +57,7 @@ bool RunningTest::start() {
     if (!problem.empty()) {
         _result.status = TestStatus::error;
         _result.errorDetails = problem;
+        _result.startedAt.reset();
         _cgroup.remove();
         _phase = Phase::ended;
         return false;
@@ -68,7 +70,6 @@ bool RunningTest::start() {
     if (!_cgroup && _attempt.config.sandbox != "none" && _attempt.config.memoryLimitBytes > 0)
         _nextSample = instant() + kSampleEvery;
     _result.status = TestStatus::running;
-    _result.startedAt = SystemClock{}.now();
     return true;
 }
 

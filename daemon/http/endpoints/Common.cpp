@@ -1,6 +1,7 @@
 #include "base/Cursor.h"
 #include "base/Text.h"
 #include "base/Uuid.h"
+#include "domain/Errors.h"
 #include "http/endpoints/Endpoints.h"
 
 namespace usher {
@@ -64,6 +65,12 @@ Router::Loader runAttributes(Services& services) {
         }
         return attributes;
     };
+}
+
+void untilWritten(const std::function<bool()>& round) {
+    for (int i = 0; i < 100; ++i)
+        if (round()) return;
+    throw StorageUnavailable("others keep changing the same thing");
 }
 
 void auditChange(Services& services, const Context& context, const std::string& action,

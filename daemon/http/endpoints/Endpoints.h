@@ -71,6 +71,9 @@ std::optional<std::string> jobIdOf(Context& context);
 std::optional<std::string> testIdOf(Context& context);
 std::optional<std::string> runIdOf(Context& context);
 Refusal invalidJobId();
+/// Two who change one thing at once: what each named stays. `round` reads, merges what the body names and
+/// writes; false when another has written in between, and it is called again, with what is there by then.
+void untilWritten(const std::function<bool()>& round);
 /// `limit` and `cursor` of a list, or 400. `serial`: the list's rows have numbers for ids.
 std::optional<PageRequest> pageOf(Context& context, bool serial = false);
 /// Loader for actions on a run: job_id and started_by.

@@ -121,16 +121,19 @@ void read(Services& services, Context& context) {
 void update(Services& services, Context& context) {
     auto id = jobIdOf(context);
     if (!id) return;
-    auto job = services.jobs.findJob(*id);
-    if (!job) return void(context.refuse(notFound("Job", "JOB_NOT_FOUND")));
-    JobSettings settings = *job;
-    auto changed = readSettings(context, settings, false);
-    if (!changed) return;
-    auto updated = services.jobs.updateJob(*id, settings);
-    if (!updated) return void(context.refuse(notFound("Job", "JOB_NOT_FOUND")));
-    auditChange(services, context, "job.update", "job:" + *id, *changed);
-    services.scheduler.wake(); // resumed, or a higher limit
-    context.reply(Reply::json(200, {{"success", true}, {"job", withTests(services, *updated)}}));
+    untilWritten([&] {
+        const auto job = services.jobs.findJob(*id);
+        if (!job) return context.refuse(notFound("Job", "JOB_NOT_FOUND")), true;
+        JobSettings settings = *job;
+        const auto changed = readSettings(context, settings, false);
+        if (!changed) return true;
+        const auto updated = services.jobs.updateJob(*job, settings);
+        if (!updated) return false;
+        auditChange(services, context, "job.update", "job:" + *id, *changed);
+        services.scheduler.wake(); // resumed, or a higher limit
+        context.reply(Reply::json(200, {{"success", true}, {"job", withTests(services, *updated)}}));
+        return true;
+    });
 }
 
 void remove(Services& services, Context& context) {

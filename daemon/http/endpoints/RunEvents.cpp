@@ -1,3 +1,4 @@
+#include "base/Json.h"
 #include "base/Text.h"
 #include "domain/NodeUnreachable.h"
 #include "http/endpoints/Endpoints.h"
@@ -42,6 +43,7 @@ public:
             if (!_finished) std::swap(watch, _watch);
         }
         if (_lastId.empty()) send("1-0", "state", R"({"status":"queued"})");
+        if (_lastId.empty() || _lastId == "1-0") _told = toText(RunStatus::queued);
         ask();
         tick();
     }
@@ -134,6 +136,7 @@ private:
             for (auto& entry : entries) {
                 send(entry.id, entry.type, entry.data);
                 _lastId = entry.id;
+                if (entry.type == "state") _told = statusIn(entry.data);
             }
             if (!entries.empty()) continue;
             if (_attempt < newest && newest < 1 << 30) {
@@ -142,11 +145,26 @@ private:
                 continue;
             }
             if (!hasEnded(status)) return;
-            std::string id = std::to_string(_attempt) + "-end";
-            send(id, "end", "{\"status\":\"" + std::string(toText(status)) + "\"}");
+            const std::string data = "{\"status\":\"" + std::string(toText(status)) + "\"}";
+            // An end that no leader wrote down: cancelled in the queue, lost, never started.
+            if (!_told.empty() && _told != toText(status)) send(afterLast(), "state", data);
+            send(std::to_string(_attempt) + "-end", "end", data);
             _ended = true;
             return;
         }
+    }
+
+    static std::string statusIn(const std::string& state) {
+        const auto parsed = parseJson(state);
+        const Json* json = std::get_if<Json>(&parsed);
+        return json ? json->value("status", "") : "";
+    }
+
+    /// An id of its own, behind everything that the journal holds.
+    std::string afterLast() const {
+        const std::size_t dash = _lastId.find('-');
+        const auto offset = parseInteger(dash == std::string::npos ? "0" : _lastId.substr(dash + 1));
+        return std::to_string(_attempt) + "-" + std::to_string(offset.value_or(0) + 1);
     }
 
     void send(const std::string& id, const std::string& type, const std::string& data) {
@@ -176,6 +194,7 @@ private:
     const std::string _runId;
     std::string _lastId; ///< [pump]
     int _attempt = 1;    ///< [pump]
+    std::string _told;   ///< [pump] the last state that was sent; empty: before this stream's beginning
     std::atomic<bool> _ended{false}, _finished{false};
 
     std::mutex _mutex; ///< guards what follows; never held while files or the database are read

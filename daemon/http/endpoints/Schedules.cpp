@@ -94,7 +94,6 @@ void create(Services& services, Context& context) {
     if (!readSettings(context, schedule, true, now)) return;
     switch (services.schedules.createSchedule(schedule)) {
     case ScheduleStore::Change::jobNotFound:
-    case ScheduleStore::Change::notFound:
         return void(context.refuse(notFound("Job", "JOB_NOT_FOUND")));
     case ScheduleStore::Change::tooMany:
         return void(context.refuse({409,
@@ -116,16 +115,19 @@ void update(Services& services, Context& context) {
     if (!job) return;
     auto id = scheduleIdOf(context);
     if (!id) return;
-    auto schedule = services.schedules.findSchedule(*job, *id);
-    if (!schedule) return void(context.refuse(scheduleNotFound()));
-    const Micros now = services.schedules.now();
-    auto changed = readSettings(context, *schedule, false, now);
-    if (!changed) return;
-    schedule->updatedAt = std::max(now, schedule->updatedAt + 1); // a tick that is under way sees the change
-    if (services.schedules.updateSchedule(*schedule) != ScheduleStore::Change::done)
-        return void(context.refuse(scheduleNotFound()));
-    auditChange(services, context, "schedule.update", "job:" + *job, *id + " " + *changed);
-    context.reply(Reply::json(200, {{"success", true}, {"schedule", toJson(*schedule)}}));
+    untilWritten([&] {
+        const auto seen = services.schedules.findSchedule(*job, *id);
+        if (!seen) return context.refuse(scheduleNotFound()), true;
+        Schedule schedule = *seen;
+        const Micros now = services.schedules.now();
+        const auto changed = readSettings(context, schedule, false, now);
+        if (!changed) return true;
+        schedule.updatedAt = std::max(now, seen->updatedAt + 1); // a tick that is under way sees the change
+        if (!services.schedules.updateSchedule(*seen, schedule)) return false;
+        auditChange(services, context, "schedule.update", "job:" + *job, *id + " " + *changed);
+        context.reply(Reply::json(200, {{"success", true}, {"schedule", toJson(schedule)}}));
+        return true;
+    });
 }
 
 void remove(Services& services, Context& context) {

@@ -61,15 +61,18 @@ void read(Services& services, Context& context) {
 void update(Services& services, Context& context) {
     auto id = testIdOf(context);
     if (!id) return;
-    auto test = services.jobs.findTest(*id);
-    if (!test) return void(context.refuse(notFound("Test", "TEST_NOT_FOUND")));
-    TestSettings settings = *test;
-    auto changed = readSettings(services, context, settings, false);
-    if (!changed) return;
-    auto updated = services.jobs.updateTest(*id, settings);
-    if (!updated) return void(context.refuse(notFound("Test", "TEST_NOT_FOUND")));
-    auditChange(services, context, "test.update", "test:" + *id, *changed);
-    context.reply(Reply::json(200, {{"success", true}, {"test", toJson(*updated)}}));
+    untilWritten([&] {
+        const auto test = services.jobs.findTest(*id);
+        if (!test) return context.refuse(notFound("Test", "TEST_NOT_FOUND")), true;
+        TestSettings settings = *test;
+        const auto changed = readSettings(services, context, settings, false);
+        if (!changed) return true;
+        const auto updated = services.jobs.updateTest(*test, settings);
+        if (!updated) return false;
+        auditChange(services, context, "test.update", "test:" + *id, *changed);
+        context.reply(Reply::json(200, {{"success", true}, {"test", toJson(*updated)}}));
+        return true;
+    });
 }
 
 void remove(Services& services, Context& context) {

@@ -127,14 +127,18 @@ void update(Services& services, Context& context) {
     if (!job) return;
     auto id = webhookIdOf(context);
     if (!id) return;
-    auto webhook = services.webhooks.findWebhook(*job, *id);
-    if (!webhook) return void(context.refuse(webhookNotFound()));
-    auto changed = readSettings(services, context, *webhook, false);
-    if (!changed) return;
-    webhook->updatedAt = services.clock.now();
-    if (!services.webhooks.updateWebhook(*webhook)) return void(context.refuse(webhookNotFound()));
-    auditChange(services, context, "webhook.update", "job:" + *job, *id + " " + *changed);
-    context.reply(Reply::json(200, {{"success", true}, {"webhook", toJson(*webhook)}}));
+    untilWritten([&] {
+        const auto seen = services.webhooks.findWebhook(*job, *id);
+        if (!seen) return context.refuse(webhookNotFound()), true;
+        Webhook webhook = *seen;
+        const auto changed = readSettings(services, context, webhook, false);
+        if (!changed) return true;
+        webhook.updatedAt = std::max(services.clock.now(), seen->updatedAt + 1);
+        if (!services.webhooks.updateWebhook(*seen, webhook)) return false;
+        auditChange(services, context, "webhook.update", "job:" + *job, *id + " " + *changed);
+        context.reply(Reply::json(200, {{"success", true}, {"webhook", toJson(webhook)}}));
+        return true;
+    });
 }
 
 void remove(Services& services, Context& context) {

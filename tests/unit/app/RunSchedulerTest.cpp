@@ -102,6 +102,7 @@ public:
     Recovery recover(const ClaimedRun&) override { return Recovery::gone; }
     void cancel(const std::string&) override {}
     std::string sandbox() const override { return "none"; }
+    std::string problem() const override { return down ? "there is no launcher" : ""; }
     std::size_t started() {
         std::lock_guard lock(mutex);
         return runs.size();
@@ -113,6 +114,7 @@ public:
 
     std::mutex mutex;
     std::vector<ClaimedRun> runs;
+    std::atomic<bool> down{false};
 };
 
 /// Nothing waits, nothing is known.
@@ -154,6 +156,7 @@ class RunSchedulerTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aLongerRunsStartIsToldSoonAllTheSame);
     CPPUNIT_TEST(stepsComeBeforeTheEndThatIsNotStoredWithThem);
     CPPUNIT_TEST(anEndMakesRoomForTheNextRun);
+    CPPUNIT_TEST(whatCannotBeStartedIsNotClaimed);
     CPPUNIT_TEST(whileTheDatabaseIsAwayNothingIsLost);
     CPPUNIT_TEST(whenJobsRanLastIsNotedOnceASecond);
     CPPUNIT_TEST_SUITE_END();
@@ -207,6 +210,22 @@ class RunSchedulerTest : public CppUnit::TestFixture {
         HandExecutor executor;
         std::unique_ptr<RunScheduler> scheduler;
     };
+
+    void whatCannotBeStartedIsNotClaimed() {
+        Node node(1, 2);
+        node.executor.down = true;
+        node.ends(0);
+        CPPUNIT_ASSERT(node.steps(1) == Lines{"finish run-0"});
+        for (int i = 0; i < 3; ++i) {
+            const std::uint64_t turns = node.scheduler->turns();
+            node.scheduler->wake();
+            CPPUNIT_ASSERT(eventually([&] { return node.scheduler->turns() > turns; }));
+        }
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, node.executor.started());
+        node.executor.down = false;
+        node.scheduler->wake();
+        CPPUNIT_ASSERT(eventually([&] { return node.executor.started() == 2; }));
+    }
 
     void onANodeWithRoomAStartIsToldAtOnce() {
         Node node(2, 1);

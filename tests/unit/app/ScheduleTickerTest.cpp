@@ -21,7 +21,7 @@ struct OneSchedule final : ScheduleStore {
     std::vector<Schedule> schedulesOf(const std::string&) override { return {schedule}; }
     std::optional<Schedule> findSchedule(const std::string&, const std::string&) override { return schedule; }
     Change createSchedule(const Schedule&) override { return Change::done; }
-    Change updateSchedule(const Schedule&) override { return Change::done; }
+    bool updateSchedule(const Schedule&, const Schedule&) override { return true; }
     bool deleteSchedule(const std::string&, const std::string&) override { return true; }
     std::vector<Schedule> findDue(Micros at, int) override {
         if (!schedule.nextAt || *schedule.nextAt > at) return {};

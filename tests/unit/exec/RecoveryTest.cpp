@@ -30,6 +30,7 @@ class RecoveryTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(startingTheSameAttemptTwiceRunsItOnce);
     CPPUNIT_TEST(aSecondDaemonsStartFollowsTheFirstLeader);
     CPPUNIT_TEST(aKilledLauncherComesBackAndRunsGoOn);
+    CPPUNIT_TEST(aLauncherThatCannotServeIsTold);
     CPPUNIT_TEST(cancelReachesARecoveredRun);
     CPPUNIT_TEST(uidsAreUsedAgainWhenFewAreThere);
     CPPUNIT_TEST(aWrongConfigurationIsToldAtOnce);
@@ -199,6 +200,23 @@ class RecoveryTest : public CppUnit::TestFixture {
         }
         host.letGo(job);
         CPPUNIT_ASSERT(host.listener.waitFinished(job.runId).status == RunStatus::passed);
+    }
+    void aLauncherThatCannotServeIsTold() {
+        Host host;
+        CPPUNIT_ASSERT_EQUAL(std::string("passed"), std::string(toText(host.run("true").status)));
+        CPPUNIT_ASSERT_EQUAL(std::string(), host.executor->problem());
+        // As with a daemon that has no privileges left to start another one.
+        const std::string config = host.root + "/usherd.conf", good = read(config);
+        std::ofstream(config) << "[exec]\nsandbox = none\n";
+        for (pid_t pid : processesWith("--runs-dir" + std::string(1, '\0') + host.root)) ::kill(pid, SIGKILL);
+        const RunOutcome outcome = host.run("true");
+        CPPUNIT_ASSERT(outcome.status == RunStatus::error);
+        CPPUNIT_ASSERT_MESSAGE(outcome.errorDetails,
+                               outcome.errorDetails.find("configured for") != std::string::npos);
+        CPPUNIT_ASSERT(host.executor->problem().find("configured for") != std::string::npos);
+        std::ofstream(config) << good;
+        CPPUNIT_ASSERT(eventually([&] { return host.executor->problem().empty(); }));
+        CPPUNIT_ASSERT(host.run("true").status == RunStatus::passed);
     }
     void cancelReachesARecoveredRun() {
         Host host("cancel_grace_seconds = 1\n");

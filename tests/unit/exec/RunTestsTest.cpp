@@ -44,6 +44,8 @@ class RunTestsTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT(good.tests.at(0).status == TestStatus::passed);
         CPPUNIT_ASSERT_EQUAL(std::int64_t{7}, good.leaseEpoch);
         CPPUNIT_ASSERT(good.completedAt >= good.startedAt && good.startedAt > 0);
+        CPPUNIT_ASSERT(good.completedAt >= good.tests[0].completedAt.value());
+        CPPUNIT_ASSERT(good.tests[0].startedAt.value() >= good.startedAt);
         CPPUNIT_ASSERT(bad.status == RunStatus::failed);
         CPPUNIT_ASSERT_EQUAL(3, bad.exitCode.value());
         CPPUNIT_ASSERT(!bad.signal);
