@@ -71,11 +71,13 @@ std::vector<std::string> problemsOfPlugins(const Config& config) {
     PluginHost host(services);
     std::vector<std::string> problems;
     for (const PluginSection& section : config.plugins) {
+        if (::access(section.path.c_str(), R_OK) != 0) continue;
+        const std::string what = ": [plugins." + section.name + "] ";
         try {
-            for (const std::string& problem : host.checkConfig(settingsOf(config, section, "")))
-                problems.push_back(config.file + ": [plugins." + section.name + "] " + problem);
+            for (const ConfigProblem& problem : host.checkConfig(settingsOf(config, section, "")))
+                problems.push_back(section.places.at(problem.key) + what + problem.message);
         } catch (const std::exception& refused) {
-            problems.push_back(config.file + ": [plugins." + section.name + "] " + refused.what());
+            problems.push_back((section.place.empty() ? config.file : section.place) + what + refused.what());
         }
     }
     return problems;

@@ -27,6 +27,12 @@ struct PluginStatus {
     std::vector<PluginMetric> metrics; ///< its own
 };
 
+/// What a plugin's schema finds wrong with its section.
+struct ConfigProblem {
+    std::size_t key = 0; ///< place in PluginSettings::config
+    std::string message;
+};
+
 /// The plugins of this daemon. One instance, owned by main.
 ///
 /// Order in main: the HostServices (log, audit queue, the store's writer turn) → PluginHost(services) → add()
@@ -65,9 +71,9 @@ public:
     std::vector<PluginStatus> status() const;
 
     /// Keys of the section that the plugin's usher.config-schema/1 does not know, and values of the wrong
-    /// kind: one message each; empty when all is well or the plugin offers no schema. For `usherd
+    /// kind; empty when all is well or the plugin offers no schema. For `usherd
     /// --check-config` the host need not be started: add() is not called, only this. Throws PluginRefused.
-    std::vector<std::string> checkConfig(const PluginSettings& settings);
+    std::vector<ConfigProblem> checkConfig(const PluginSettings& settings);
 
 private:
     class Place;
