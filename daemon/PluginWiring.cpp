@@ -181,6 +181,8 @@ std::vector<Metrics::Sample> samplesOf(const PluginHost& plugins, const Health& 
         add("usher_plugin_errors", "Checks that ended in an error", static_cast<double>(counters.errors));
         add("usher_plugin_deadlines_missed", "Calls that were not answered in time",
             static_cast<double>(counters.deadlinesMissed));
+        add("usher_plugin_called_off", "Calls whose client went away before the answer",
+            static_cast<double>(counters.calledOff));
         add("usher_plugin_in_flight", "Calls that wait for their answer",
             static_cast<double>(counters.inFlight));
         add("usher_plugin_breaker_open", "1 while calls are refused without asking",

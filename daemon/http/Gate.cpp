@@ -45,6 +45,7 @@ std::shared_ptr<AuthRequest> Gate::question(const HttpRequest& request, const st
     question->attributes.emplace_back("port", std::to_string(_port));
     question->body = request.body;
     question->deadline = request.received + _settings.budget;
+    question->askers = std::make_shared<Askers>();
     return question;
 }
 

@@ -195,6 +195,7 @@ void Router::ask(const Entry& entry, std::shared_ptr<Context> context, Fields at
     auto question = _gate.question(context->request(), action, context->param(entry.route.resourceParam));
     for (auto& attribute : attributes) question->attributes.push_back(std::move(attribute));
     context->question = question;
+    context->exchange->onAbandoned([askers = question->askers] { askers->leave(); });
     Authenticator& chain = _gate.chainFor(action);
     chain.check(question, [this, &entry, context, question](Answer answer) {
         Verdict& verdict = answer.verdict;
