@@ -51,6 +51,11 @@ std::vector<ConfigProblem> checkKeys(const Plugin& plugin, const Fields& config)
     return wrong;
 }
 
+bool onlyConfigDiffers(const PluginSettings& a, const PluginSettings& b) {
+    return a.deadline == b.deadline && a.network == b.network && a.ownUser == b.ownUser &&
+           a.databaseUrl == b.databaseUrl && a.databasePassword == b.databasePassword;
+}
+
 void refuseIfWrong(const PluginSettings& settings, const std::vector<ConfigProblem>& wrong) {
     std::string problems;
     for (const ConfigProblem& problem : wrong) problems += "; " + problem.message;
@@ -145,6 +150,10 @@ void PluginHost::sweep() {
     }
 }
 
+bool PluginHost::reloadInPlace(const std::string& name, const Fields& config) {
+    return place(name).current()->reloadInPlace(config);
+}
+
 void PluginHost::reload(PluginSettings settings) {
     Place& here = place(settings.name);
     if (settings.isolated != here.current()->plugin().isolated())
@@ -153,9 +162,13 @@ void PluginHost::reload(PluginSettings settings) {
     if (!settings.isolated && settings.path != here.current()->plugin().path)
         throw PluginRefused("section [plugins." + settings.name +
                             "]: another path is new code and needs a restart of usherd");
-    if (!settings.isolated) {
-        refuseIfWrong(settings, checkConfig(settings));
-        if (here.current()->reloadInPlace(settings.config)) return;
+    const Plugin& plugin = here.current()->plugin();
+    if (!settings.isolated || (settings.path == plugin.path && !plugin.differsFromDisk())) {
+        refuseIfWrong(settings,
+                      settings.isolated ? checkKeys(plugin, settings.config) : checkConfig(settings));
+        if (onlyConfigDiffers(settings, here.current()->settings()) &&
+            reloadInPlace(here.name(), settings.config))
+            return;
     }
     std::shared_ptr<PluginInstance> next = make(std::move(settings));
     try {

@@ -55,10 +55,15 @@ public:
     std::shared_ptr<const Plugin> pluginAt(const std::string& path) { return _loader.load(path); }
     /// Starts them in the order of add(). Throws PluginRefused: do not start.
     void start();
-    /// Makes a second instance from new settings, starts it, asks after its health, swaps it in and ends the
-    /// first one. Throws PluginRefused; the first one then goes on as if nothing had been. The code stays
-    /// what was loaded: new code needs a restart (PluginStatus::differsFromDisk).
+    /// Gives a plugin with usher.reload/1 its new configuration, if nothing else has changed. Else makes a
+    /// second instance from new settings, starts it, asks after its health, swaps it in and ends the first
+    /// one. Throws PluginRefused; the first one then goes on as if nothing had been. The code stays what was
+    /// loaded: new code needs a restart (PluginStatus::differsFromDisk), or a process of its own, of which a
+    /// changed file makes a second one.
     void reload(PluginSettings settings);
+    /// Only usher.reload/1 of that plugin. False: it has none, or wants a second instance. Throws
+    /// PluginRefused; then nothing has changed.
+    bool reloadInPlace(const std::string& name, const Fields& config);
     /// Ends all, last added first; `limit` for each. False: a plugin did not come back; then the process must
     /// end by _exit, because threads of it are still running.
     bool stop(std::chrono::milliseconds limit = std::chrono::seconds(3));
