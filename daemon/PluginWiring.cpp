@@ -71,11 +71,13 @@ std::vector<std::string> problemsOfPlugins(const Config& config) {
     PluginHost host(services);
     std::vector<std::string> problems;
     for (const PluginSection& section : config.plugins) {
+        if (::access(section.path.c_str(), R_OK) != 0) continue;
+        const std::string what = ": [plugins." + section.name + "] ";
         try {
-            for (const std::string& problem : host.checkConfig(settingsOf(config, section, "")))
-                problems.push_back(config.file + ": [plugins." + section.name + "] " + problem);
+            for (const ConfigProblem& problem : host.checkConfig(settingsOf(config, section, "")))
+                problems.push_back(section.places.at(problem.key) + what + problem.message);
         } catch (const std::exception& refused) {
-            problems.push_back(config.file + ": [plugins." + section.name + "] " + refused.what());
+            problems.push_back((section.place.empty() ? config.file : section.place) + what + refused.what());
         }
     }
     return problems;
@@ -181,6 +183,8 @@ std::vector<Metrics::Sample> samplesOf(const PluginHost& plugins, const Health& 
         add("usher_plugin_errors", "Checks that ended in an error", static_cast<double>(counters.errors));
         add("usher_plugin_deadlines_missed", "Calls that were not answered in time",
             static_cast<double>(counters.deadlinesMissed));
+        add("usher_plugin_called_off", "Calls whose client went away before the answer",
+            static_cast<double>(counters.calledOff));
         add("usher_plugin_in_flight", "Calls that wait for their answer",
             static_cast<double>(counters.inFlight));
         add("usher_plugin_breaker_open", "1 while calls are refused without asking",

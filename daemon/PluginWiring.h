@@ -39,8 +39,9 @@ private:
 };
 
 PluginSettings settingsOf(const Config& config, const PluginSection& section, const std::string& password);
-/// For --check-config: what the plugins themselves find wrong with their sections. Loads the files, starts
-/// nothing.
+/// For --check-config: what the plugins themselves find wrong with their sections, each "FILE:LINE: message".
+/// Loads the files, starts nothing. `config` may have problems of its own; a plugin without a file is one of
+/// them (checkPluginFiles) and not told again.
 std::vector<std::string> problemsOfPlugins(const Config& config);
 /// [auth] shadow; null: there is none.
 std::unique_ptr<Shadow> makeShadow(const Config& config, const PluginHost& plugins);

@@ -228,12 +228,12 @@ int main(int argc, char** argv) {
     try {
         ConfigDefaults defaults = findDefaults();
         ConfigResult result = readConfig(arguments->config, defaults, arguments->launcher);
+        if (arguments->command == "check-config")
+            for (std::string& problem : problemsOfPlugins(result.config))
+                result.problems.push_back(std::move(problem));
         for (const std::string& problem : result.problems) std::cerr << problem << "\n";
         if (!result.problems.empty()) return 2;
         if (arguments->command == "check-config") {
-            auto problems = problemsOfPlugins(result.config);
-            for (const std::string& problem : problems) std::cerr << problem << "\n";
-            if (!problems.empty()) return 2;
             std::cout << result.config.file << ": good\n";
             return 0;
         }

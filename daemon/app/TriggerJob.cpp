@@ -25,12 +25,14 @@ void TriggerJob::stop() {
     if (_thread.joinable()) _thread.join();
 }
 
-void TriggerJob::trigger(TriggerRequest request, TriggerDone done) {
-    auto flight = _flights.board(std::move(request), std::move(done));
-    if (!flight) return;
+std::shared_ptr<Askers> TriggerJob::trigger(TriggerRequest request, TriggerDone done) {
+    std::shared_ptr<Askers> askers;
+    auto flight = _flights.board(std::move(request), std::move(done), askers);
+    if (!flight) return askers;
     auto question = flight->request.question;
     _chain.check(std::move(question),
                  [this, flight](Answer answer) { judgeVerdict(flight, std::move(answer)); });
+    return askers;
 }
 
 void TriggerJob::judgeVerdict(std::shared_ptr<TriggerFlights::Flight> flight, Answer answer) {

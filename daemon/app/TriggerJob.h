@@ -37,7 +37,8 @@ public:
     /// Answers what waits with 503, joins the committer.
     void stop();
 
-    void trigger(TriggerRequest request, TriggerDone done);
+    /// Who is told, by leave(), when the client goes away before `done`; may be null.
+    std::shared_ptr<Askers> trigger(TriggerRequest request, TriggerDone done);
     /// For who was authorised elsewhere: a rerun.
     void submit(const std::string& jobId, const Principal& by, const std::string& kind,
                 Environment parameters, Instant deadline, TriggerDone done);

@@ -188,6 +188,8 @@ void readPluginKey(Config& config, const IniEntry& entry, Reader& reader) {
     std::string name = entry.section.substr(8);
     if (!isName(name)) return reader.problem(entry, "a plugin's name is [a-z0-9-]{1,63}");
     PluginSection& section = sectionOf(config, name);
+    const std::string place = entry.file + ":" + std::to_string(entry.line);
+    if (section.place.empty() || entry.key == "path") section.place = place;
     if (entry.key == "path") {
         if (entry.value.empty() || entry.value[0] != '/')
             return reader.problem(entry, "must be an absolute path");
@@ -213,6 +215,7 @@ void readPluginKey(Config& config, const IniEntry& entry, Reader& reader) {
         if (entry.key.ends_with("_file"))
             if (std::string wrong = replaceCredential(value); !wrong.empty()) reader.problem(entry, wrong);
         section.keys.emplace_back(entry.key, value);
+        section.places.push_back(place);
     }
 }
 

@@ -18,7 +18,9 @@ struct PluginSection {
     bool network = true;   ///< isolated: may it use the network?
     std::chrono::milliseconds deadline{1500};
     bool sharedDatabase = true;
-    Fields keys; ///< the plugin's own
+    Fields keys;                     ///< the plugin's own
+    std::string place;               ///< "FILE:LINE" of its path, else of its first line; may be empty
+    std::vector<std::string> places; ///< the same for each of `keys`
 };
 
 /// Which plugins answer which actions, in order.

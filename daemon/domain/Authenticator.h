@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/Clock.h"
+#include "domain/Askers.h"
 #include "domain/RateLimit.h"
 
 #include <functional>
@@ -34,6 +35,7 @@ struct AuthRequest {
     Fields attributes;                ///< job_id, started_by, secure, client_address, principal
     std::string body;
     Instant deadline;
+    std::shared_ptr<Askers> askers = nullptr; ///< null: the answer is wanted whatever happens
 };
 
 enum class Decision { error, allow, deny, abstain };
@@ -76,8 +78,8 @@ public:
     virtual const std::string& name() const = 0;
     /// Never blocks longer than 100 µs. `done` is called exactly once, from any thread, perhaps before
     /// check() returns, at the latest when the request's deadline has passed (verdict error,
-    /// AUTH_UNAVAILABLE). `request` is shared because a plugin may retain its bytes past the answer.
-    /// [any-thread]
+    /// AUTH_UNAVAILABLE), and soon after all its askers went away (error, CLIENT_GONE). `request` is shared
+    /// because a plugin may retain its bytes past the answer. [any-thread]
     virtual void check(std::shared_ptr<const AuthRequest> request, Done done) = 0;
 };
 

@@ -2,6 +2,8 @@
 
 #include "http/ListenerLoop.h"
 
+#include <boost/asio/steady_timer.hpp>
+
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -13,6 +15,8 @@ namespace {
 constexpr std::size_t readAheadBytes = 16u << 10;
 /// How much is thrown away after a refusal, so that the client comes to read the answer.
 constexpr std::size_t maxDrainedBytes = 1u << 20;
+/// How long an answer may take before we look whether the client that ended its side is still there.
+constexpr std::chrono::milliseconds probeDelay{400};
 
 } // namespace
 
@@ -133,6 +137,7 @@ void Connection::peerEnded() {
     _peerEnded = true;
     switch (_phase) {
     case Phase::Handling:
+        return probeLater();
     case Phase::Writing:
         break; // a client may end its side and still wait for the answer
     case Phase::Head:
@@ -142,6 +147,22 @@ void Connection::peerEnded() {
     default:
         close(); // idle or lingering; and the reader of a stream is gone
     }
+}
+
+/// A client that has closed its socket, and one that has only ended its side and still waits for the answer,
+/// look the same until something is sent to them: then the kernel of the first one answers with a reset. So
+/// when an answer takes its time, an interim response is sent, which every client of HTTP/1.1 skips.
+void Connection::probeLater() {
+    const auto exchange = _exchange.lock();
+    if (!exchange || exchange->request().head.getVersion() != Poco::Net::HTTPRequest::HTTP_1_1) return;
+    auto timer = std::make_shared<boost::asio::steady_timer>(_loop.io(), probeDelay);
+    timer->async_wait([timer, self = shared_from_this()](const boost::system::error_code& error) {
+        if (error || self->_phase != Phase::Handling) return;
+        self->_loop.guarded(*self, [&] {
+            self->send("HTTP/1.1 100 Continue\r\n\r\n");
+            self->arm();
+        });
+    });
 }
 
 void Connection::received(std::string_view bytes) {

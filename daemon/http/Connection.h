@@ -71,6 +71,7 @@ private:
     void dispatch();
     void refuse(const FramingFault& refusal);
     void peerEnded();
+    void probeLater();
     void send(std::string bytes);
     void flush();
     void sentSome(std::size_t bytes);

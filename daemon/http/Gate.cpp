@@ -46,6 +46,7 @@ std::shared_ptr<AuthRequest> Gate::question(const HttpRequest& request, const st
     if (!jobId.empty()) question->attributes.emplace_back("job_id", jobId);
     question->body = request.body;
     question->deadline = request.received + _settings.budget;
+    question->askers = std::make_shared<Askers>();
     return question;
 }
 

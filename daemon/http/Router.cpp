@@ -206,6 +206,7 @@ void Router::ask(const Entry& entry, std::shared_ptr<Context> context, Fields at
                                    jobOf(entry.segments, *context));
     for (auto& attribute : attributes) question->attributes.push_back(std::move(attribute));
     context->question = question;
+    context->exchange->onAbandoned([askers = question->askers] { askers->leave(); });
     Authenticator& chain = _gate.chainFor(action);
     context->admission->waitForPlugin(true);
     chain.check(question, [this, &entry, context, question](Answer answer) {

@@ -62,6 +62,15 @@ Instant CallTable::findOverdue(Instant now, std::vector<CallSlot*>& overdue) {
     return next;
 }
 
+void CallTable::findDropped(Instant now, std::vector<CallSlot*>& dropped) {
+    if (_open == 0) return;
+    for (std::size_t i = 0; i < _deadlines.size(); ++i) {
+        if (_deadlines[i] <= now || _deadlines[i] == Instant::max()) continue;
+        const std::shared_ptr<Askers>& askers = _slots[i].request->askers;
+        if (askers && askers->drop()) dropped.push_back(&_slots[i]);
+    }
+}
+
 bool CallTable::anyInlineSince(Instant time) const {
     for (const CallSlot& slot : _slots)
         if (slot.inlined && slot.enteredAt < time) return true;

@@ -70,6 +70,8 @@ public:
     /// Appends the open calls whose deadline has passed. Returns the earliest deadline of the others; max()
     /// when there is none.
     Instant findOverdue(Instant now, std::vector<CallSlot*>& overdue);
+    /// Appends the open calls for whose answer nobody waits any more, but for overdue ones.
+    void findDropped(Instant now, std::vector<CallSlot*>& dropped);
     /// Is one on its caller's thread since before `time`?
     bool anyInlineSince(Instant time) const;
 

@@ -130,9 +130,9 @@ std::string HostSide::lastError() {
     return _lastError;
 }
 
-void HostSide::setConfig(Fields config) {
+Fields HostSide::setConfig(Fields config) {
     Lock lock(_mutex);
-    _config = std::move(config);
+    return std::exchange(_config, std::move(config));
 }
 
 std::optional<std::string> HostSide::findSecret(std::string_view name) {

@@ -47,7 +47,7 @@ public:
     usher_status metric(const PluginMetric& change) { return _metrics.change(change, _services); }
     std::vector<PluginMetric> metrics() { return _metrics.all(); }
     /// After a reload in place: where secrets' files are.
-    void setConfig(Fields config);
+    Fields setConfig(Fields config);
 
 private:
     std::optional<std::string> findSecret(std::string_view name);

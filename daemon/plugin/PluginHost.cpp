@@ -36,18 +36,31 @@ std::string checkValue(const PluginConfigKey& key, const std::string& value) {
     }
 }
 
-std::vector<std::string> checkKeys(const Plugin& plugin, const Fields& config) {
+std::vector<ConfigProblem> checkKeys(const Plugin& plugin, const Fields& config) {
     const std::vector<PluginConfigKey> keys = plugin.configKeys();
-    std::vector<std::string> wrong;
+    std::vector<ConfigProblem> wrong;
     if (keys.empty()) return wrong;
-    for (const auto& field : config) {
+    for (std::size_t i = 0; i < config.size(); ++i) {
+        const auto& field = config[i];
         auto known =
             std::find_if(keys.begin(), keys.end(), [&](const auto& key) { return key.name == field.first; });
         std::string problem =
             known == keys.end() ? "unknown key " + oneLine(field.first) : checkValue(*known, field.second);
-        if (!problem.empty()) wrong.push_back(std::move(problem));
+        if (!problem.empty()) wrong.push_back({i, std::move(problem)});
     }
     return wrong;
+}
+
+bool onlyConfigDiffers(const PluginSettings& a, const PluginSettings& b) {
+    return a.deadline == b.deadline && a.network == b.network && a.ownUser == b.ownUser &&
+           a.databaseUrl == b.databaseUrl && a.databasePassword == b.databasePassword;
+}
+
+void refuseIfWrong(const PluginSettings& settings, const std::vector<ConfigProblem>& wrong) {
+    std::string problems;
+    for (const ConfigProblem& problem : wrong) problems += "; " + problem.message;
+    if (!problems.empty())
+        throw PluginRefused("section [plugins." + settings.name + "]: " + problems.substr(2));
 }
 
 } // namespace
@@ -101,14 +114,11 @@ void PluginHost::adopt(TrustedFile file, const std::string& path) {
 
 std::shared_ptr<PluginInstance> PluginHost::make(PluginSettings settings) {
     std::shared_ptr<const Plugin> plugin = open(settings);
-    std::string problems;
-    for (const std::string& problem : checkKeys(*plugin, settings.config)) problems += "; " + problem;
-    if (!problems.empty())
-        throw PluginRefused("section [plugins." + settings.name + "]: " + problems.substr(2));
+    refuseIfWrong(settings, checkKeys(*plugin, settings.config));
     return PluginInstance::create(std::move(plugin), std::move(settings), _services);
 }
 
-std::vector<std::string> PluginHost::checkConfig(const PluginSettings& settings) {
+std::vector<ConfigProblem> PluginHost::checkConfig(const PluginSettings& settings) {
     return checkKeys(*open(settings), settings.config);
 }
 
@@ -140,6 +150,10 @@ void PluginHost::sweep() {
     }
 }
 
+bool PluginHost::reloadInPlace(const std::string& name, const Fields& config) {
+    return place(name).current()->reloadInPlace(config);
+}
+
 void PluginHost::reload(PluginSettings settings) {
     Place& here = place(settings.name);
     if (settings.isolated != here.current()->plugin().isolated())
@@ -148,12 +162,13 @@ void PluginHost::reload(PluginSettings settings) {
     if (!settings.isolated && settings.path != here.current()->plugin().path)
         throw PluginRefused("section [plugins." + settings.name +
                             "]: another path is new code and needs a restart of usherd");
-    if (!settings.isolated) {
-        std::string problems;
-        for (const std::string& problem : checkConfig(settings)) problems += "; " + problem;
-        if (!problems.empty())
-            throw PluginRefused("section [plugins." + settings.name + "]: " + problems.substr(2));
-        if (here.current()->reloadInPlace(settings.config)) return;
+    const Plugin& plugin = here.current()->plugin();
+    if (!settings.isolated || (settings.path == plugin.path && !plugin.differsFromDisk())) {
+        refuseIfWrong(settings,
+                      settings.isolated ? checkKeys(plugin, settings.config) : checkConfig(settings));
+        if (onlyConfigDiffers(settings, here.current()->settings()) &&
+            reloadInPlace(here.name(), settings.config))
+            return;
     }
     std::shared_ptr<PluginInstance> next = make(std::move(settings));
     try {

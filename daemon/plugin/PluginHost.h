@@ -27,6 +27,12 @@ struct PluginStatus {
     std::vector<PluginMetric> metrics; ///< its own
 };
 
+/// What a plugin's schema finds wrong with its section.
+struct ConfigProblem {
+    std::size_t key = 0; ///< place in PluginSettings::config
+    std::string message;
+};
+
 /// The plugins of this daemon. One instance, owned by main.
 ///
 /// Order in main: the HostServices (log, audit queue, the store's writer turn) → PluginHost(services) → add()
@@ -49,10 +55,15 @@ public:
     std::shared_ptr<const Plugin> pluginAt(const std::string& path) { return _loader.load(path); }
     /// Starts them in the order of add(). Throws PluginRefused: do not start.
     void start();
-    /// Makes a second instance from new settings, starts it, asks after its health, swaps it in and ends the
-    /// first one. Throws PluginRefused; the first one then goes on as if nothing had been. The code stays
-    /// what was loaded: new code needs a restart (PluginStatus::differsFromDisk).
+    /// Gives a plugin with usher.reload/1 its new configuration, if nothing else has changed. Else makes a
+    /// second instance from new settings, starts it, asks after its health, swaps it in and ends the first
+    /// one. Throws PluginRefused; the first one then goes on as if nothing had been. The code stays what was
+    /// loaded: new code needs a restart (PluginStatus::differsFromDisk), or a process of its own, of which a
+    /// changed file makes a second one.
     void reload(PluginSettings settings);
+    /// Only usher.reload/1 of that plugin. False: it has none, or wants a second instance. Throws
+    /// PluginRefused; then nothing has changed.
+    bool reloadInPlace(const std::string& name, const Fields& config);
     /// Ends all, last added first; `limit` for each. False: a plugin did not come back; then the process must
     /// end by _exit, because threads of it are still running.
     bool stop(std::chrono::milliseconds limit = std::chrono::seconds(3));
@@ -65,9 +76,9 @@ public:
     std::vector<PluginStatus> status() const;
 
     /// Keys of the section that the plugin's usher.config-schema/1 does not know, and values of the wrong
-    /// kind: one message each; empty when all is well or the plugin offers no schema. For `usherd
+    /// kind; empty when all is well or the plugin offers no schema. For `usherd
     /// --check-config` the host need not be started: add() is not called, only this. Throws PluginRefused.
-    std::vector<std::string> checkConfig(const PluginSettings& settings);
+    std::vector<ConfigProblem> checkConfig(const PluginSettings& settings);
 
 private:
     class Place;

@@ -24,6 +24,13 @@ Answer unavailable(std::string reason) {
     return answer;
 }
 
+/// For nobody, but the chain ends with it.
+Answer calledOff() {
+    Answer answer = unavailable("the client went away");
+    answer.verdict.code = "CLIENT_GONE";
+    return answer;
+}
+
 } // namespace
 
 void PluginInstance::check(std::shared_ptr<const AuthRequest> request, Done done) {
@@ -216,7 +223,7 @@ void PluginInstance::forgetSettled(usher_call call) {
 Instant PluginInstance::expire(Instant now) {
     struct Over {
         usher_call call;
-        bool entered;
+        bool entered, missed;
         Done done;
         std::function<void(PluginResponse)> routeDone;
         std::string requestId;
@@ -228,19 +235,23 @@ Instant PluginInstance::expire(Instant now) {
     Instant next;
     {
         Lock lock(_mutex);
-        std::vector<CallSlot*> overdue;
-        next = _calls.findOverdue(now, overdue);
-        for (CallSlot* slot : overdue) {
+        std::vector<CallSlot*> ended;
+        next = _calls.findOverdue(now, ended);
+        const std::size_t overdue = ended.size();
+        _calls.findDropped(now, ended);
+        for (std::size_t i = 0; i < ended.size(); ++i) {
+            CallSlot* slot = ended[i];
             Over& item = over.emplace_back();
+            item.missed = i < overdue;
             item.call = slot->handle;
             item.entered = slot->entered;
             item.done = std::move(slot->done);
             item.requestId = slot->request->requestId;
-            ++_counters.deadlinesMissed;
+            ++(item.missed ? _counters.deadlinesMissed : _counters.calledOff);
             if (slot->route) {
                 item.routeDone = std::move(slot->route->done);
                 --_openRoutes;
-            } else {
+            } else if (item.missed) {
                 ++_counters.errors;
                 opened = _breaker.missed(slot->number, now) || opened;
             }
@@ -260,7 +271,8 @@ Instant PluginInstance::expire(Instant now) {
         if (item.routeDone)
             item.routeDone(unavailableResponse(item.requestId));
         else
-            item.done(unavailable("plugin " + _settings.name + " missed its deadline"));
+            item.done(item.missed ? unavailable("plugin " + _settings.name + " missed its deadline")
+                                  : calledOff());
         if (item.entered && _plugin->ops.cancel) _noticeLane.push({Work::Kind::cancel, item.call});
     }
     return next;

@@ -30,6 +30,7 @@ HostTable makeHostTable(PluginInstance& instance);
 struct PluginCounters {
     std::uint64_t checks = 0, allowed = 0, denied = 0, abstained = 0, errors = 0;
     std::uint64_t deadlinesMissed = 0; ///< checks and routes
+    std::uint64_t calledOff = 0;       ///< the client went away before the answer
     std::uint64_t stale = 0;           ///< answers to a call that was over
     std::uint64_t refusedByBreaker = 0, refusedFull = 0;
     std::size_t inFlight = 0;
@@ -64,8 +65,9 @@ public:
     /// deadline (503). [any-thread]
     void handle(std::unique_ptr<RouteQuestion> question, std::shared_ptr<const AuthRequest> request);
 
-    /// Answers what is overdue, demotes a NONBLOCKING plugin that hangs. Returns when the next open call is
-    /// due; Instant::max() when there is none. [sweeper]
+    /// Answers what is overdue or for nobody any more, and tells the plugin by cancel(); demotes a
+    /// NONBLOCKING plugin that hangs. Returns when the next open call is due; Instant::max() when there is
+    /// none. [sweeper]
     Instant expire(Instant now);
     /// What came of an ALLOW. [any-thread]
     void settle(usher_call call, std::int32_t outcome, std::string runId);

@@ -101,7 +101,7 @@ bool PluginInstance::reloadInPlace(const Fields& config) {
     auto table =
         copySized(static_cast<const usher_reload*>(extension(USHER_EXT_RELOAD)), sizeof(usher_reload));
     if (!table || !table->reload) return false;
-    _side.setConfig(config); // the plugin may ask for its secrets
+    const Fields before = _side.setConfig(config); // the plugin may ask for its secrets
     auto wantsSecond = std::make_shared<bool>(false);
     try {
         live("reload", [reload = table->reload, wantsSecond, copy = config](PluginInstance& me) {
@@ -112,10 +112,11 @@ bool PluginInstance::reloadInPlace(const Fields& config) {
             return *wantsSecond ? USHER_OK : status;
         });
     } catch (const PluginRefused&) {
-        _side.setConfig(_settings.config);
+        _side.setConfig(before);
         _deletable = !_life.busy();
         throw;
     }
+    if (*wantsSecond) _side.setConfig(before);
     return !*wantsSecond;
 }
 

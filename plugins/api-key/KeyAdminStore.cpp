@@ -1,5 +1,7 @@
 #include "KeyAdminStore.h"
 
+#include <algorithm>
+
 namespace usher::apikey {
 
 namespace {
@@ -138,16 +140,34 @@ std::vector<Param> insertParams(const NewKey& key) {
             number(key.refillAmount)};
 }
 
-/// A name for the key that is replaced: its own is taken by the new one.
-std::string retiredName(const std::string& name, const std::string& id) {
-    const std::string suffix = " (rotated " + id.substr(0, 8) + ")";
-    std::string kept = name;
+constexpr std::size_t kLongestName = 100;
+
+bool continuesPoint(char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+}
+
+std::string retiredMark(const std::string& id) {
+    return " (rotated " + id.substr(0, 8);
+}
+
+/// A name for the key that is replaced: its own is taken by the new one. `number` tells names apart when a
+/// key of that name exists: 0 for the first.
+std::string retiredName(const std::string& name, const std::string& id, std::int64_t number) {
+    const std::string suffix = retiredMark(id) + (number > 0 ? " " + std::to_string(number + 1) : "") + ")";
     std::size_t points = 0, at = 0;
-    for (; at < kept.size(); ++at) {
-        points += (static_cast<unsigned char>(kept[at]) & 0xC0) != 0x80;
-        if (points > 100 - suffix.size()) break;
+    for (; at < name.size(); ++at) {
+        points += !continuesPoint(name[at]);
+        if (points > kLongestName - suffix.size()) break;
     }
-    return kept.substr(0, at) + suffix;
+    return name.substr(0, at) + suffix;
+}
+
+/// The name that a key had before it was replaced. Nothing: it bears its own. Empty: it was cut.
+std::optional<std::string> nameBefore(const std::string& name, const std::string& id) {
+    const std::size_t mark = name.rfind(retiredMark(id));
+    if (mark == std::string::npos || !name.ends_with(")")) return std::nullopt;
+    const auto points = std::count_if(name.begin(), name.end(), [](char c) { return !continuesPoint(c); });
+    return static_cast<std::size_t>(points) < kLongestName ? name.substr(0, mark) : "";
 }
 
 } // namespace
@@ -281,37 +301,60 @@ AdminProblem KeyAdminStore::remove(plugin::Deadline deadline, const std::string&
 KeyAdminStore::Answer KeyAdminStore::rotate(plugin::Deadline deadline, const std::string& old, NewKey key,
                                             std::int64_t graceSeconds) {
     Answer answer;
-    _database.write(deadline, [&](Session& session) {
-        if (!lockJob(session, key.jobId)) {
-            answer.problem = AdminProblem::jobNotFound;
-            return;
-        }
-        const Result row = session.run(sql(_postgres ? kOldPostgres : kOldSqlite), {old, key.jobId});
-        if (row.empty()) {
-            answer.problem = AdminProblem::keyNotFound;
-            return;
-        }
-        if (count(session, key.jobId) >= kMostKeys) {
-            answer.problem = AdminProblem::tooMany;
-            return;
-        }
-        KeyRequest& settings = key.settings;
-        settings.name = row.text(0, 0);
-        settings.enabled = row.flag(0, 1, true);
-        settings.expiresInSeconds = {true, row.maybeInteger(0, 2)};
-        settings.rateLimit.given = true;
-        if (row.flag(0, 3, true)) settings.rateLimit.value = RateLimit{row.integer(0, 4), row.integer(0, 5)};
-        settings.remaining = {true, row.maybeInteger(0, 6)};
-        settings.allowedAddresses = {true, row.maybeText(0, 7)};
-        settings.metadata = {true, row.maybeText(0, 8)};
-        key.permissions = row.maybeText(0, 9);
-        key.refillIntervalMs = row.maybeInteger(0, 10);
-        key.refillAmount = row.maybeInteger(0, 11);
-        session.run(sql(_postgres ? kRetirePostgres : kRetireSqlite),
-                    {old, key.jobId, retiredName(*settings.name, old), std::to_string(graceSeconds)});
-        session.run(sql(_postgres ? kInsertPostgres : kInsertSqlite), insertParams(key));
-        answer.keys = read(session, key.jobId, key.id);
-    });
+    try {
+        _database.write(deadline, [&](Session& session) {
+            if (!lockJob(session, key.jobId)) {
+                answer.problem = AdminProblem::jobNotFound;
+                return;
+            }
+            const Result row = session.run(sql(_postgres ? kOldPostgres : kOldSqlite), {old, key.jobId});
+            if (row.empty()) {
+                answer.problem = AdminProblem::keyNotFound;
+                return;
+            }
+            if (count(session, key.jobId) >= kMostKeys) {
+                answer.problem = AdminProblem::tooMany;
+                return;
+            }
+            KeyRequest& settings = key.settings;
+            settings.name = row.maybeText(0, 0); // another program's keys may have none
+            std::string retired = settings.name.value_or("");
+            if (const auto before = nameBefore(retired, old)) {
+                // Replaced before. Once that replacement is gone its name is free again.
+                if (before->empty() || nameTaken(session, key.jobId, *before, old)) {
+                    answer.problem = AdminProblem::alreadyRotated;
+                    return;
+                }
+                settings.name = before;
+            } else {
+                // No more names are taken than there are keys.
+                const std::string name = retired;
+                for (std::int64_t number = 0; number <= kMostKeys; ++number) {
+                    retired = retiredName(name, old, number);
+                    if (!nameTaken(session, key.jobId, retired, old)) break;
+                }
+            }
+            settings.enabled = row.flag(0, 1, true);
+            settings.expiresInSeconds = {true, row.maybeInteger(0, 2)};
+            settings.rateLimit.given = true;
+            if (row.flag(0, 3, true))
+                settings.rateLimit.value = RateLimit{row.integer(0, 4), row.integer(0, 5)};
+            settings.remaining = {true, row.maybeInteger(0, 6)};
+            settings.allowedAddresses = {true, row.maybeText(0, 7)};
+            settings.metadata = {true, row.maybeText(0, 8)};
+            key.permissions = row.maybeText(0, 9);
+            key.refillIntervalMs = row.maybeInteger(0, 10);
+            key.refillAmount = row.maybeInteger(0, 11);
+            session.run(sql(_postgres ? kRetirePostgres : kRetireSqlite),
+                        {old, key.jobId, retired, std::to_string(graceSeconds)});
+            session.run(sql(_postgres ? kInsertPostgres : kInsertSqlite), insertParams(key));
+            answer.keys = read(session, key.jobId, key.id);
+        });
+    } catch (const ConstraintViolation& violation) {
+        // Another program writes this table without our lock.
+        if (violation.kind != ConstraintViolation::Kind::unique) throw;
+        answer.problem = AdminProblem::nameExists;
+    }
     return answer;
 }
 

@@ -25,7 +25,7 @@ struct NewKey {
     std::optional<std::int64_t> refillIntervalMs = std::nullopt, refillAmount = std::nullopt;
 };
 
-enum class AdminProblem { none, jobNotFound, keyNotFound, nameExists, tooMany };
+enum class AdminProblem { none, jobNotFound, keyNotFound, nameExists, alreadyRotated, tooMany };
 
 /// What the management endpoints need of the tables. Each change is one transaction that holds the job's row
 /// (on SQLite: the one writer), so that ten keys a job and one key a name hold under concurrency and on
@@ -46,7 +46,9 @@ public:
     Answer update(plugin::Deadline deadline, const std::string& job, const std::string& id,
                   const KeyRequest& change);
     AdminProblem remove(plugin::Deadline deadline, const std::string& job, const std::string& id);
-    /// `key` gets the settings of `old`, which keeps working for the grace time under another name.
+    /// `key` gets the settings of `old`, which keeps working for the grace time under another name. A key
+    /// that was replaced is alreadyRotated, unless its replacement is gone: then the new one gets the first
+    /// name.
     Answer rotate(plugin::Deadline deadline, const std::string& old, NewKey key, std::int64_t graceSeconds);
 
 private:

@@ -41,6 +41,9 @@ HttpResponse problem(const HttpRequest& request, AdminProblem problem) {
     case AdminProblem::nameExists:
         return error(request, 409, "An API key with this name already exists for this job",
                      "API_KEY_NAME_EXISTS", "Choose another name.");
+    case AdminProblem::alreadyRotated:
+        return error(request, 409, "API key already rotated", "API_KEY_ALREADY_ROTATED",
+                     "Rotate the key that replaced it. Nobody has that one's secret? Delete it first.");
     case AdminProblem::tooMany:
         return error(request, 409, "Maximum of 10 API keys per job reached", "API_KEY_LIMIT_REACHED",
                      "Delete a key that is no longer used.");

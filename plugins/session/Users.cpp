@@ -57,9 +57,9 @@ auth::HttpResponse Users::setUp(const Ask& ask) {
     const std::string password = readPassword(body);
     admin.name = readName(body).value_or(admin.email.substr(0, admin.email.find('@')));
     admin.role = Role::admin;
-    if (!body.valid()) return body.refusal(ask);
-
     SetupToken::Outcome outcome = _setup.judge(ask.deadline, token);
+    // Once it is done, what the body holds does not matter.
+    if (outcome != SetupToken::Outcome::alreadyDone && !body.valid()) return body.refusal(ask);
     User created;
     if (outcome == SetupToken::Outcome::done) {
         admin.passwordHash = Password::hash(password);

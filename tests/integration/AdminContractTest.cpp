@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -25,6 +26,7 @@ class AdminContractTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(usersAndSessionsAreManagedFromTheCommandLine);
     CPPUNIT_TEST(oneAdminStaysHoweverManyGoAtOnce);
     CPPUNIT_TEST(aLostSetupTokenIsReplaced);
+    CPPUNIT_TEST(checkConfigTellsOfPluginsAndDaemonAtOnce);
     CPPUNIT_TEST(migrateAppliesEveryComponent);
     CPPUNIT_TEST(optionsOfTheServerAsAWhole);
     CPPUNIT_TEST_SUITE_END();
@@ -253,6 +255,26 @@ class AdminContractTest : public CppUnit::TestFixture {
                              w.admin("GET", "/api/audit?action=setup.update").json()["audit"].size());
     }
 
+    void checkConfigTellsOfPluginsAndDaemonAtOnce() {
+        World w("", false);
+        std::filesystem::create_directory(w.folder() + "/conf.d");
+        const std::string file = w.folder() + "/conf.d/50-more.conf";
+        std::ofstream(file) << "[http]\nport = nine\n\n[plugins.session]\nbogus = 1\n"
+                               "[plugins.api-key]\nnonsense = 1\n[queue]\nlimits = 1\n";
+        const Ended check = run(w, "usherd", "--config " + w.folder() + "/usherd.conf --check-config");
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(check.output, 2, check.status);
+        for (const char* line :
+             {":2: [http] port: must be a whole number", ":5: [plugins.session] unknown key bogus",
+              ":7: [plugins.api-key] unknown key nonsense", ":9: [queue] limits: unknown key"})
+            has(check.output, file + line);
+        // Wrong for the plugin alone, and what it cannot be asked about: its file is none.
+        std::ofstream(file) << "[plugins.session]\n# the file\npath = " << file
+                            << "\n[plugins.api-key]\n\nno = 1\n";
+        const Ended alone = run(w, "usherd", "--config " + w.folder() + "/usherd.conf --check-config");
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(alone.output, 2, alone.status);
+        has(alone.output, file + ":3: [plugins.session] ");
+        has(alone.output, file + ":6: [plugins.api-key] unknown key no");
+    }
     void migrateAppliesEveryComponent() {
         World w("", false);
         std::string config = "--config " + w.folder() + "/usherd.conf ";

@@ -110,10 +110,12 @@ void trigger(Services& services, const std::shared_ptr<Context>& context) {
         trigger.credentialDigest = sha256(credentialOf(*question));
     }
     trigger.question = question;
-    services.triggers.trigger(std::move(trigger), [&services, exchange = context->exchange, question,
-                                                   wait](const TriggerAnswer& answer) {
-        finish(services, exchange, question, answer, wait);
-    });
+    auto askers =
+        services.triggers.trigger(std::move(trigger), [&services, exchange = context->exchange, question,
+                                                       wait](const TriggerAnswer& answer) {
+            finish(services, exchange, question, answer, wait);
+        });
+    if (askers) context->exchange->onAbandoned([askers] { askers->leave(); });
 }
 
 /// A request that waits for its run to end. Owned by the timer that ends the wait.

@@ -42,6 +42,10 @@ void Helper::take(FrameReader& frame) {
         return route(frame);
     case FrameType::settled:
         return settled(frame);
+    case FrameType::callOff:
+        return callOff(frame.number());
+    case FrameType::reload:
+        return reload(frame);
     case FrameType::askHealth: {
         const std::uint64_t number = frame.number();
         _life.run([this, number] { answerHealth(number); }, 0ms);
@@ -142,11 +146,13 @@ void Helper::answer(std::string frame) {
 void Helper::check(FrameReader& frame) {
     const std::uint64_t call = frame.number();
     auto request = std::make_shared<AuthRequest>(frame.request());
+    remember(call, *request);
     _plugin->check(std::move(request), [this, call](Answer given) {
         const bool allows = given.verdict.decision == Decision::allow;
-        if (allows && !given.settlements.empty()) {
+        {
             Lock lock(_mutex);
-            _settlements[call] = std::move(given.settlements);
+            _askers.erase(call);
+            if (allows && !given.settlements.empty()) _settlements[call] = std::move(given.settlements);
         }
         answer(FrameWriter(FrameType::verdict).number(call).verdict(given.verdict).take());
     });
@@ -158,10 +164,29 @@ void Helper::route(FrameReader& frame) {
     const std::size_t index = frame.number();
     Principal principal{frame.text(), frame.text(), frame.text()};
     Fields params = frame.fields(), query = frame.fields();
+    remember(call, *request);
     _routes->handle(index, std::move(request), std::move(principal), std::move(params), std::move(query),
                     [this, call](PluginResponse response) {
+                        {
+                            Lock lock(_mutex);
+                            _askers.erase(call);
+                        }
                         answer(FrameWriter(FrameType::response).number(call).response(response).take());
                     });
+}
+
+void Helper::remember(std::uint64_t call, AuthRequest& request) {
+    request.askers = std::make_shared<Askers>();
+    Lock lock(_mutex);
+    _askers[call] = request.askers;
+}
+
+void Helper::callOff(std::uint64_t call) {
+    Lock lock(_mutex);
+    auto found = _askers.find(call);
+    if (found == _askers.end()) return; // answered meanwhile
+    found->second->leave();
+    _askers.erase(found);
 }
 
 void Helper::settled(FrameReader& frame) {
@@ -183,6 +208,27 @@ void Helper::settled(FrameReader& frame) {
         else
             settlement->unknown();
     }
+}
+
+void Helper::reload(FrameReader& frame) {
+    const std::uint64_t number = frame.number();
+    _life.run(
+        [this, number, config = frame.fields()] {
+            usher_status status = USHER_OK;
+            std::string why;
+            try {
+                if (!_host.reloadInPlace(_order.name, config)) status = USHER_STALE;
+            } catch (const std::exception& refused) {
+                status = USHER_FAILED;
+                why = refused.what();
+            }
+            _channel.sendWaiting(FrameWriter(FrameType::reloaded)
+                                     .number(number)
+                                     .number(static_cast<std::uint64_t>(status))
+                                     .text(oneLine(why, 1000))
+                                     .take());
+        },
+        0ms);
 }
 
 void Helper::answerHealth(std::uint64_t number) {

@@ -46,6 +46,11 @@ private:
     void check(FrameReader& frame);
     void route(FrameReader& frame);
     void settled(FrameReader& frame);
+    /// Nobody waits any more for the answer to that call.
+    void callOff(std::uint64_t call);
+    /// So that callOff() finds whom it is about; forgotten with its answer.
+    void remember(std::uint64_t call, AuthRequest& request);
+    void reload(FrameReader& frame);
     void answerHealth(std::uint64_t number);
     /// Runs on `_life`; what it throws is told as `failed` and ends the process.
     void onLife(void (Helper::*step)());
@@ -61,6 +66,7 @@ private:
     Mutex _mutex;
     Condition _change;
     std::map<std::uint64_t, std::vector<std::unique_ptr<Settlement>>> _settlements GUARDED_BY(_mutex);
+    std::map<std::uint64_t, std::shared_ptr<Askers>> _askers GUARDED_BY(_mutex); ///< of calls in flight
     std::uint64_t _nextNumber GUARDED_BY(_mutex) = 1;
     std::map<std::uint64_t, std::optional<std::string>> _secrets GUARDED_BY(_mutex); ///< answers
     std::map<std::uint64_t, bool> _turns GUARDED_BY(_mutex);                         ///< answers

@@ -27,10 +27,13 @@ enum class FrameType : std::uint8_t {
     secretIs, ///< number, found, value
     turnIs,   ///< number, granted
     tick,     ///< timer number
+    callOff,  ///< call: nobody waits for its answer any more
+    reload,   ///< number, config
     // helper → host
     loaded, ///< id, version, vendor, schema, routes
     started,
-    failed, ///< why
+    reloaded, ///< number, status of usher.reload/1, why it was refused
+    failed,   ///< why
     stopped,
     verdict,  ///< call, verdict
     response, ///< call, response

@@ -6,6 +6,7 @@
 #include "plugin/isolated/PluginProcess.h"
 
 #include <usher/ext/health.h>
+#include <usher/ext/reload.h>
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -39,9 +40,15 @@ usher_status checkHealth(void* self, char* reason, size_t capacity, size_t* leng
     return USHER_FAILED;
 }
 
+usher_status takeConfig(void* self, const usher_field* config, size_t count) {
+    return of(self)->reload(config, count);
+}
+
 const void* getExtension(void* self, const char* id) {
     static constexpr usher_health health{sizeof(usher_health), 0, &checkHealth};
+    static constexpr usher_reload reload{sizeof(usher_reload), 0, &takeConfig};
     if (std::strcmp(id, USHER_EXT_HEALTH) == 0) return &health;
+    if (std::strcmp(id, USHER_EXT_RELOAD) == 0) return &reload;
     if (self && std::strcmp(id, USHER_EXT_HTTP_ROUTES) == 0) return of(self)->routes();
     return nullptr;
 }

@@ -25,7 +25,8 @@ constexpr auto kLifeLimit = 59s; // PluginInstance waits for 60
 } // namespace
 
 PluginProcess::PluginProcess(PluginInstance& instance, const usher_host* host, const IsolatedPlugin& plugin)
-    : _instance(instance), _host(host), _plugin(plugin), _wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    : _instance(instance), _host(host), _plugin(plugin), _wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      _config(instance.settings().config) {
     if (!_wake) throw std::system_error(errno, std::generic_category(), "eventfd");
     if (WriterTurn* turn = instance.side().turn())
         _turn = std::make_unique<TurnBroker>(
@@ -150,7 +151,10 @@ void PluginProcess::launch() {
     auto channel = std::make_shared<Channel>(std::move(ours));
     LoadOrder order;
     order.name = settings.name, order.path = settings.path, order.stateDir = settings.stateDir;
-    order.config = settings.config;
+    {
+        Lock lock(_mutex);
+        order.config = _config;
+    }
     order.hasTurn = _turn != nullptr;
     order.maxInFlight = settings.maxInFlight, order.checkThreads = settings.checkThreads;
     order.routeThreads = settings.routeThreads, order.maxRoutesInFlight = settings.maxRoutesInFlight;
@@ -229,6 +233,37 @@ bool PluginProcess::send(std::string frame) {
     if (!channel || !channel->send(std::move(frame))) return false;
     if (channel->backlog()) wake(); // poll for writing, too
     return true;
+}
+
+usher_status PluginProcess::reload(const usher_field* config, std::size_t count) {
+    Fields fields;
+    for (std::size_t i = 0; i < count; ++i)
+        fields.emplace_back(std::string(config[i].name.data, config[i].name.size),
+                            std::string(config[i].value.data, config[i].value.size));
+    std::uint64_t number;
+    std::shared_ptr<Channel> channel;
+    {
+        Lock lock(_mutex);
+        if (_state != State::running) return USHER_STALE;
+        number = ++_reloadAsked;
+        channel = _channel;
+    }
+    send(FrameWriter(FrameType::reload).number(number).fields(fields).take());
+    const Instant until = std::chrono::steady_clock::now() + kLifeLimit;
+    Lock lock(_mutex);
+    while (_reloadTold < number && _channel == channel)
+        if (_change.waitUntil(lock, until) == std::cv_status::timeout) break;
+    if (_reloadTold < number) {
+        const bool alive = _channel == channel;
+        lock.unlock();
+        // It could take the new configuration later; the next one is loaded with the old.
+        if (alive) killHelper("did not take its new configuration in time; its process is ended");
+        return USHER_FAILED;
+    }
+    const usher_status status = _reloadStatus;
+    // A crash from here on brings back what holds.
+    if (status == USHER_OK) _config = std::move(fields);
+    return status;
 }
 
 bool PluginProcess::healthy(std::string& reason) {

@@ -40,9 +40,11 @@ public:
     void check(usher_call call, const usher_request* request);       ///< never blocks [any-thread]
     void handle(usher_call call, const usher_http_request* request); ///< never blocks [any-thread]
     void settled(usher_call call, const usher_outcome* outcome);     ///< [any-thread]
-    void cancel(usher_call call);                                    ///< a missed deadline [any-thread]
+    void cancel(usher_call call); ///< a missed deadline, or the client went away [any-thread]
     /// At most 90 ms. [any-thread]
     bool healthy(std::string& reason);
+    /// usher.reload/1 of the plugin: its status; USHER_STALE when it has none, or no process runs. [main]
+    usher_status reload(const usher_field* config, std::size_t count);
     /// After create(); null when it has none.
     const usher_http_routes* routes() const { return _routes.empty() ? nullptr : &_routeTable; }
 
@@ -51,6 +53,7 @@ private:
     struct Open {
         std::uint64_t number; ///< questions count up
         bool route;
+        std::uint64_t deadlineNs;
     };
 
     void serve();
@@ -58,6 +61,7 @@ private:
     bool exchange(Channel& channel, int timeoutMs);
     void take(FrameReader& frame);
     void onLoaded(FrameReader& frame);
+    void onReloaded(FrameReader& frame);
     void onVerdict(FrameReader& frame);
     void onResponse(FrameReader& frame);
     void noteAnswered(usher_call call);
@@ -67,7 +71,7 @@ private:
     void killHelper(const std::string& why);
     void failCall(usher_call call, bool route, const std::string& why);
     bool send(std::string frame);
-    void sendCall(usher_call call, bool route, std::string frame);
+    void sendCall(usher_call call, bool route, std::uint64_t deadlineNs, std::string frame);
     void wake();
     bool await(State wanted, std::chrono::milliseconds limit);
 
@@ -94,6 +98,9 @@ private:
     int _missed GUARDED_BY(_mutex) = 0;                                            ///< deadlines in a row
     std::uint64_t _healthAsked GUARDED_BY(_mutex) = 0, _healthTold GUARDED_BY(_mutex) = 0;
     std::string _healthReason GUARDED_BY(_mutex);
+    std::uint64_t _reloadAsked GUARDED_BY(_mutex) = 0, _reloadTold GUARDED_BY(_mutex) = 0;
+    usher_status _reloadStatus GUARDED_BY(_mutex) = 0;
+    Fields _config GUARDED_BY(_mutex); ///< what the next helper is loaded with
     RestartPace _pace GUARDED_BY(_mutex);
     std::thread _thread;
 };

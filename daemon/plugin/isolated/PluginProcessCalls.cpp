@@ -69,13 +69,13 @@ static_assert(static_cast<int>(Decision::error) == USHER_ERROR &&
 
 } // namespace
 
-void PluginProcess::sendCall(usher_call call, bool route, std::string frame) {
+void PluginProcess::sendCall(usher_call call, bool route, std::uint64_t deadlineNs, std::string frame) {
     std::shared_ptr<Channel> channel;
     {
         Lock lock(_mutex);
         // To this helper or to none: the next one may not even be loaded when a thread comes late.
         if (_state == State::running) channel = _channel;
-        if (channel) _open.emplace(call, Open{++_asked, route});
+        if (channel) _open.emplace(call, Open{++_asked, route, deadlineNs});
     }
     if (channel && channel->send(std::move(frame))) {
         if (channel->backlog()) wake(); // poll for writing, too
@@ -92,7 +92,7 @@ void PluginProcess::check(usher_call call, const usher_request* request) {
     FrameWriter frame(FrameType::check);
     frame.number(call);
     write(frame, *request);
-    sendCall(call, false, frame.take());
+    sendCall(call, false, request->deadline_ns, frame.take());
 }
 
 void PluginProcess::handle(usher_call call, const usher_http_request* request) {
@@ -105,7 +105,7 @@ void PluginProcess::handle(usher_call call, const usher_http_request* request) {
         .text(textOf(request->principal_role));
     frame.fields(fieldsOf(request->params, request->param_count))
         .fields(fieldsOf(request->query, request->query_count));
-    sendCall(call, true, frame.take());
+    sendCall(call, true, request->request->deadline_ns, frame.take());
 }
 
 void PluginProcess::settled(usher_call call, const usher_outcome* outcome) {
@@ -116,18 +116,22 @@ void PluginProcess::settled(usher_call call, const usher_outcome* outcome) {
              .take());
 }
 
-/// The helper keeps the same deadline by itself and tells the plugin.
+/// The helper keeps the same deadline by itself and tells the plugin; of a client it knows only what we say.
 void PluginProcess::cancel(usher_call call) {
-    bool tooMany = false;
+    const auto now = std::chrono::duration_cast<std::chrono::nanoseconds>(
+        std::chrono::steady_clock::now().time_since_epoch());
+    bool tooMany = false, early = false;
     {
         Lock lock(_mutex);
         auto found = _open.find(call);
         if (found == _open.end()) return;
+        early = static_cast<std::uint64_t>(now.count()) < found->second.deadlineNs;
         // Whoever answers what was asked later is alive: a plugin may well hang for some calls alone.
-        _missed = _answered > found->second.number ? 0 : _missed + 1;
-        tooMany = _missed == kMissedInARow;
+        if (!early) _missed = _answered > found->second.number ? 0 : _missed + 1;
+        tooMany = !early && _missed == kMissedInARow;
         _open.erase(found);
     }
+    if (early) send(FrameWriter(FrameType::callOff).number(call).take());
     if (tooMany) killHelper("missed three deadlines in a row; its process is ended");
 }
 
@@ -180,6 +184,8 @@ void PluginProcess::take(FrameReader& frame) {
         if (!well && _healthReason.empty()) _healthReason = "reports that it is not able to answer";
         return _change.notifyAll();
     }
+    case FrameType::reloaded:
+        return onReloaded(frame);
     case FrameType::log: {
         const int severity = static_cast<int>(frame.number());
         const std::string requestId = frame.text(), text = frame.text();
@@ -236,6 +242,19 @@ void PluginProcess::onLoaded(FrameReader& frame) {
         _change.notifyAll();
     }
     if (goOn) send(FrameWriter(FrameType::start).take());
+}
+
+void PluginProcess::onReloaded(FrameReader& frame) {
+    const std::uint64_t number = frame.number();
+    const auto status = static_cast<usher_status>(frame.number());
+    const std::string why = frame.text(), logged = _instance.side().lastError();
+    // What the plugin logged as its reason came before.
+    if (!why.empty() && (logged.empty() || why.find(logged) == why.npos))
+        _instance.side().say(USHER_LOG_ERROR, oneLine(why));
+    Lock lock(_mutex);
+    _reloadTold = std::max(_reloadTold, number);
+    _reloadStatus = status;
+    _change.notifyAll();
 }
 
 void PluginProcess::onVerdict(FrameReader& frame) {

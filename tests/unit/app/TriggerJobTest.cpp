@@ -90,6 +90,7 @@ class TriggerJobTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(everyRefusalGivesBackWhatTheCheckCost);
     CPPUNIT_TEST(aCommitWhoseOutcomeIsUnknownKeepsTheCost);
     CPPUNIT_TEST(equalRequestsInFlightShareOneCheckAndOneRun);
+    CPPUNIT_TEST(aSharedQuestionIsDroppedWithItsLastClient);
     CPPUNIT_TEST(aReplaySpendsNothing);
     CPPUNIT_TEST(whatIsGivenBackIsShownAsFree);
     CPPUNIT_TEST(anotherBodyUnderTheSameKeyIsAMismatch);
@@ -105,6 +106,7 @@ class TriggerJobTest : public CppUnit::TestFixture {
     std::unique_ptr<ScriptedAuthenticator> _auth;
     std::unique_ptr<QueueGauge> _gauge;
     std::unique_ptr<TriggerJob> _job;
+    std::shared_ptr<Askers> _askers; ///< whom the last client that sent would tell that it goes
     SystemClock _clock;
 
 public:
@@ -129,13 +131,14 @@ private:
         TriggerRequest request;
         auto question = std::make_shared<AuthRequest>();
         question->deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+        question->askers = std::make_shared<Askers>();
         request.question = question;
         request.jobId = "j";
         request.body = parseTriggerBody(body);
         request.idempotencyKey = std::move(key);
         request.digest = body;
-        _job->trigger(std::move(request),
-                      [promise](const TriggerAnswer& answer) { promise->set_value(answer); });
+        _askers = _job->trigger(std::move(request),
+                                [promise](const TriggerAnswer& answer) { promise->set_value(answer); });
         return promise->get_future();
     }
     static std::string codeOf(std::future<TriggerAnswer> future) {
@@ -179,6 +182,29 @@ private:
         CPPUNIT_ASSERT_EQUAL(std::string("STORAGE_UNAVAILABLE"), codeOf(send()));
         CPPUNIT_ASSERT_EQUAL(1, _auth->settlements.unknown.load());
         CPPUNIT_ASSERT_EQUAL(0, _auth->settlements.abandoned.load());
+    }
+    void aSharedQuestionIsDroppedWithItsLastClient() {
+        _auth->hold = true;
+        std::vector<std::future<TriggerAnswer>> futures;
+        futures.push_back(send("", "same"));
+        const auto dropped = _askers;
+        futures.push_back(send("", "same"));
+        CPPUNIT_ASSERT(dropped == _askers);
+        dropped->leave();
+        CPPUNIT_ASSERT(!dropped->drop());
+        dropped->leave();
+        CPPUNIT_ASSERT(dropped->drop());
+        // Who comes now is not refused with the others.
+        for (int i = 0; i < 2; ++i) {
+            futures.push_back(send("", "same"));
+            CPPUNIT_ASSERT(dropped != _askers);
+            CPPUNIT_ASSERT_EQUAL(2, _auth->asked.load());
+        }
+        _auth->releaseHeld();
+        std::vector<std::string> ids;
+        for (auto& future : futures) ids.push_back(std::get<TriggeredRun>(future.get().result).runId);
+        CPPUNIT_ASSERT_EQUAL(ids[0], ids[1]);
+        CPPUNIT_ASSERT_EQUAL(ids[2], ids[3]);
     }
     void equalRequestsInFlightShareOneCheckAndOneRun() {
         _auth->hold = true;

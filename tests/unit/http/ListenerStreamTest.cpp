@@ -21,6 +21,7 @@ class ListenerStreamTest : public ListenerFixture {
     CPPUNIT_TEST(writerThatDoesNotWaitIsCut);
     CPPUNIT_TEST(streamReaderThatTakesNothingIsDropped);
     CPPUNIT_TEST(abandonedRequestIsToldOnce);
+    CPPUNIT_TEST(aClosedSocketIsToldFromAnEndedSide);
     CPPUNIT_TEST(abandonedRequestThatAsksLateIsTold);
     CPPUNIT_TEST_SUITE_END();
 
@@ -208,6 +209,31 @@ public:
         CPPUNIT_ASSERT_EQUAL(200, e.read().status);
         d.reset();
         CPPUNIT_ASSERT(secondGone.wait());
+    }
+    void aClosedSocketIsToldFromAnEndedSide() {
+        auto gone = client(), waits = client(), old = client();
+        auto first = park(gone);
+        Signal told;
+        first->onAbandoned([&told] { told.set(); });
+        gone.close(); // without a reset: all that comes is the end of its side
+        CPPUNIT_ASSERT(told.wait());
+        // Who only ended its side is asked, and answered.
+        auto second = park(waits);
+        bool abandoned = false;
+        second->onAbandoned([&abandoned] { abandoned = true; });
+        waits.endSending();
+        CPPUNIT_ASSERT_EQUAL(100, waits.read().status);
+        second->reply(Reply::text(200, "late"));
+        CPPUNIT_ASSERT_EQUAL(std::string("late"), waits.read().body);
+        CPPUNIT_ASSERT(waits.isClosed());
+        CPPUNIT_ASSERT(!abandoned);
+        // HTTP/1.0 knows no interim responses.
+        old.send("GET /park HTTP/1.0\r\n\r\n");
+        auto third = _handler.parked();
+        old.endSending();
+        CPPUNIT_ASSERT(!old.hasMore(std::chrono::milliseconds(300)));
+        third->reply(Reply::text(200, "old"));
+        CPPUNIT_ASSERT_EQUAL(std::string("old"), old.read().body);
     }
     void abandonedRequestThatAsksLateIsTold() {
         auto c = client();

@@ -17,6 +17,10 @@ class IsolatedPluginTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(settlementsCross);
     CPPUNIT_TEST(aDeadHelperCostsItsCallsAndComesBack);
     CPPUNIT_TEST(threeMissedDeadlinesEndTheHelper);
+    CPPUNIT_TEST(aClientThatGoesAwayCallsItsQuestionOff);
+    CPPUNIT_TEST(reloadIsTakenInPlaceInBoth);
+    CPPUNIT_TEST(aRefusedReloadInPlaceChangesNothing);
+    CPPUNIT_TEST(aReloadInPlaceSurvivesACrashAndNewCodeIsLoaded);
     CPPUNIT_TEST(reloadBringsNewCodeAndACrashDoesNot);
     CPPUNIT_TEST(aRefusedReloadLeavesTheOldOne);
     CPPUNIT_TEST(aHelperThatDiesWhileStartingIsRefused);
@@ -157,6 +161,95 @@ class IsolatedPluginTest : public CppUnit::TestFixture {
         for (int i = 0; i < 3; ++i) assertUnavailable(both.miss());
         both.services.inner.await("missed three deadlines in a row");
         CPPUNIT_ASSERT(before != both.toldAgain("process.tell"));
+    }
+
+    void aClientThatGoesAwayCallsItsQuestionOff() {
+        for (bool isolated : {false, true}) {
+            Both both(isolated);
+            const std::string process = both.told("process.tell");
+            std::vector<std::shared_ptr<AuthRequest>> questions;
+            std::vector<std::unique_ptr<Asked>> open;
+            for (int i = 0; i < 20; ++i) {
+                questions.push_back(question("never.answer"));
+                questions.back()->askers = std::make_shared<Askers>();
+                CPPUNIT_ASSERT(questions.back()->askers->join()); // two share it
+                open.push_back(std::make_unique<Asked>(*both.host.find("plug"), questions.back()));
+                questions.back()->askers->leave();
+            }
+            const auto counters = [&] { return both.host.status().at(0).counters; };
+            while (both.told("kept.tell") != "extended:w20") std::this_thread::sleep_for(2ms);
+            CPPUNIT_ASSERT_EQUAL(std::size_t{20}, counters().inFlight);
+            for (auto& each : questions) each->askers->leave();
+            for (auto& each : open) {
+                const Answer answer = each->take();
+                CPPUNIT_ASSERT(answer.verdict.decision == Decision::error);
+                CPPUNIT_ASSERT_EQUAL(std::string("CLIENT_GONE"), answer.verdict.code);
+            }
+            both.services.inner.await("cancelled", 20);
+            CPPUNIT_ASSERT_EQUAL(std::size_t{0}, counters().inFlight);
+            CPPUNIT_ASSERT_EQUAL(std::uint64_t{20}, counters().calledOff);
+            CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, counters().deadlinesMissed);
+            CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, counters().errors);
+            CPPUNIT_ASSERT(!counters().breakerOpen);
+            CPPUNIT_ASSERT_EQUAL(std::string("stale:20"), both.told("kept.allow"));
+            CPPUNIT_ASSERT_EQUAL(process, both.told("process.tell"));
+        }
+    }
+
+    void reloadIsTakenInPlaceInBoth() {
+        for (bool isolated : {false, true}) {
+            Both both(isolated, {{"word", "w"}}, "extended_reloads");
+            const std::string process = both.told("process.tell");
+            both.settings.config.at(0).second = "v";
+            both.settings.config.at(1).second = both.folder.write("other", "fresh\n");
+            both.host.reload(both.settings);
+            CPPUNIT_ASSERT_EQUAL("extended:v" + process.substr(10), both.told("process.tell"));
+            CPPUNIT_ASSERT_EQUAL(std::string("extended:vfresh"), both.told("secret.tell"));
+            // What is not the plugin's own needs a second instance.
+            both.settings.deadline = kPatience / 2;
+            both.host.reload(both.settings);
+            CPPUNIT_ASSERT_EQUAL(!isolated, both.told("process.tell") == "extended:v" + process.substr(10));
+        }
+    }
+
+    void aRefusedReloadInPlaceChangesNothing() {
+        for (bool isolated : {false, true}) {
+            Both both(isolated, {{"word", "w"}}, "extended_reloads");
+            const std::string process = both.told("process.tell");
+            PluginSettings fresh = both.settings;
+            fresh.config.at(0).second = "refuse";
+            fresh.config.at(1).second = both.folder.write("other", "fresh\n");
+            try {
+                both.host.reload(fresh);
+                CPPUNIT_FAIL("a refused configuration is in force");
+            } catch (const PluginRefused& refused) {
+                CPPUNIT_ASSERT_MESSAGE(refused.what(),
+                                       std::string(refused.what()).find("the word is refuse") !=
+                                           std::string::npos);
+            }
+            CPPUNIT_ASSERT_EQUAL(process, both.told("process.tell"));
+            CPPUNIT_ASSERT_EQUAL(std::string("extended:ws3cret"), both.told("secret.tell"));
+            fresh.config = {{"unknown", "1"}};
+            CPPUNIT_ASSERT_THROW(both.host.reload(fresh), PluginRefused);
+            CPPUNIT_ASSERT_EQUAL(process, both.told("process.tell"));
+        }
+    }
+
+    void aReloadInPlaceSurvivesACrashAndNewCodeIsLoaded() {
+        Both both(true, {{"word", "w"}}, "extended_reloads");
+        both.settings.config.at(0).second = "v";
+        both.host.reload(both.settings);
+        assertUnavailable(both.ask("die.now"));
+        CPPUNIT_ASSERT_EQUAL(std::string("extended:v1.0.0"), both.toldAgain("version.tell"));
+        // One that ends while it takes the configuration comes back with the one that held.
+        both.settings.config.at(0).second = "die";
+        CPPUNIT_ASSERT_THROW(both.host.reload(both.settings), PluginRefused);
+        CPPUNIT_ASSERT_EQUAL(std::string("extended:v1.0.0"), both.toldAgain("version.tell"));
+        ::unlink((both.folder.path + "/plug.so").c_str());
+        both.folder.copy("extended_new", "plug.so");
+        both.settings.config.at(0).second = "u";
+        both.host.reload(both.settings);
+        CPPUNIT_ASSERT_EQUAL(std::string("extended:u2.0.0"), both.told("version.tell"));
     }
 
     void reloadBringsNewCodeAndACrashDoesNot() {

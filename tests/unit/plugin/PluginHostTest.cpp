@@ -179,10 +179,15 @@ class PluginHostTest : public CppUnit::TestFixture {
         settings.config = {{"limit", "7"}, {"strict", "true"}, {"token_file", "/etc/x"}};
         CPPUNIT_ASSERT(host.checkConfig(settings).empty());
         settings.config = {{"limit", "10"}, {"strict", "yes"}, {"limits", "1"}, {"token_file", ""}};
-        CPPUNIT_ASSERT(host.checkConfig(settings) ==
-                       (std::vector<std::string>{"limit must be a whole number from 1 to 9",
-                                                 "strict must be true or false", "unknown key limits",
-                                                 "token_file must name a file"}));
+        const auto problems = host.checkConfig(settings);
+        const std::vector<std::string> expected{"limit must be a whole number from 1 to 9",
+                                                "strict must be true or false", "unknown key limits",
+                                                "token_file must name a file"};
+        CPPUNIT_ASSERT_EQUAL(expected.size(), problems.size());
+        for (std::size_t i = 0; i < expected.size(); ++i) {
+            CPPUNIT_ASSERT_EQUAL(i, problems[i].key);
+            CPPUNIT_ASSERT_EQUAL(expected[i], problems[i].message);
+        }
         CPPUNIT_ASSERT(refusal([&] { host.add(settings); }).find("unknown key limits") != std::string::npos);
     }
     void routesAnswerWithWhatThePluginSaid() {

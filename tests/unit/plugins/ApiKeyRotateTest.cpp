@@ -8,6 +8,9 @@ using namespace usher::test;
 class ApiKeyRotateTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ApiKeyRotateTest);
     CPPUNIT_TEST(aRotatedKeyHasTheSameSettings);
+    CPPUNIT_TEST(aReplacedKeyIsNotRotatedAgain);
+    CPPUNIT_TEST(onceItsReplacementIsGoneAKeyIsRotatedAgain);
+    CPPUNIT_TEST(anotherKeyMayBearTheRetiredName);
     CPPUNIT_TEST(whatAnotherProgramGaveAKeyIsRotatedToo);
     CPPUNIT_TEST(hardeningRewritesWhatItKnows);
     CPPUNIT_TEST(hardeningGoesOnInPieces);
@@ -44,6 +47,68 @@ class ApiKeyRotateTest : public CppUnit::TestFixture {
             std::set<std::string> names;
             for (const Json& key : keys) names.insert(key["name"].get<std::string>());
             CPPUNIT_ASSERT_EQUAL(std::size_t{3}, names.size());
+        });
+    }
+    static Response rotated(FakePluginHost& node, const Json& key) {
+        return node.request("POST", keyPath(key) + "/rotate", R"({"graceSeconds":600})");
+    }
+    static std::size_t keys(FakePluginHost& node) {
+        return json(node.request("GET", keysPath()))["apiKeys"].size();
+    }
+    void aReplacedKeyIsNotRotatedAgain() {
+        onEachDatabase([](ApiKeyWorld& world) {
+            auto node = world.node();
+            std::size_t expected = 0;
+            // 81 characters and the mark are 100; longer names are cut, also between characters of many
+            // bytes.
+            for (const std::string& name :
+                 {std::string("ab"), std::string(81, 'x'), std::string(100, 'y'), [] {
+                      std::string umlauts;
+                      for (int i = 0; i < 100; ++i) umlauts += "\u00fc";
+                      return umlauts;
+                  }()}) {
+                const Json old = created(*node, Json{{"name", name}}.dump());
+                const Response first = rotated(*node, old);
+                CPPUNIT_ASSERT_EQUAL_MESSAGE(first.body, 201, first.status);
+                CPPUNIT_ASSERT_EQUAL(name, json(first)["apiKey"]["name"].get<std::string>());
+                expected += 2;
+                for (int again = 0; again < 2; ++again) {
+                    const Response refused = rotated(*node, old);
+                    CPPUNIT_ASSERT_EQUAL_MESSAGE(refused.body, 409, refused.status);
+                    CPPUNIT_ASSERT_EQUAL(std::string("API_KEY_ALREADY_ROTATED"),
+                                         json(refused)["code"].get<std::string>());
+                }
+                CPPUNIT_ASSERT_EQUAL(expected, keys(*node));
+            }
+        });
+    }
+    void onceItsReplacementIsGoneAKeyIsRotatedAgain() {
+        onEachDatabase([](ApiKeyWorld& world) {
+            auto node = world.node();
+            const Json old = created(*node, R"({"name":"deploy"})");
+            for (int i = 0; i < 8; ++i) {
+                const Response response = rotated(*node, old);
+                CPPUNIT_ASSERT_EQUAL_MESSAGE(response.body, 201, response.status);
+                const Json fresh = json(response)["apiKey"];
+                CPPUNIT_ASSERT_EQUAL(std::string("deploy"), fresh["name"].get<std::string>());
+                CPPUNIT_ASSERT_EQUAL(200, node->request("DELETE", keyPath(fresh)).status);
+            }
+            CPPUNIT_ASSERT_EQUAL(std::size_t{1}, keys(*node));
+        });
+    }
+    void anotherKeyMayBearTheRetiredName() {
+        onEachDatabase([](ApiKeyWorld& world) {
+            auto node = world.node();
+            const Json old = created(*node, R"({"name":"deploy"})");
+            const std::string mark = "deploy (rotated " + old["id"].get<std::string>().substr(0, 8);
+            created(*node, Json{{"name", mark + ")"}}.dump());
+            created(*node, Json{{"name", mark + " 2)"}}.dump());
+            const Response response = rotated(*node, old);
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(response.body, 201, response.status);
+            CPPUNIT_ASSERT_EQUAL(std::string("deploy"), json(response)["apiKey"]["name"].get<std::string>());
+            CPPUNIT_ASSERT_EQUAL(mark + " 3)", world.value("SELECT name FROM apikey WHERE id = '" +
+                                                           old["id"].get<std::string>() + "'"));
+            CPPUNIT_ASSERT_EQUAL(409, rotated(*node, old).status);
         });
     }
     void whatAnotherProgramGaveAKeyIsRotatedToo() {

@@ -1,7 +1,9 @@
 /*
  * usher.reload/1, offered by the plugin: takes a new configuration without a second instance. For plugins
- * whose state is costly to make again. Without it, and for a plugin in a process of its own, the host makes a
- * second instance from the new configuration, and ends the first one when that is healthy.
+ * whose state is costly to make again. Without it the host makes a second instance from the new
+ * configuration, and ends the first one when that is healthy; so it does, in a second process, when a plugin
+ * in a process of its own has another file on disk by now, and when the host's own keys of the section
+ * changed.
  */
 #ifndef USHER_EXT_RELOAD_H
 #define USHER_EXT_RELOAD_H

@@ -30,6 +30,7 @@ class SessionSetupTest : public SessionFixture {
             for (const std::string& line : w.node->log())
                 CPPUNIT_ASSERT(line.find(token) == std::string::npos);
 
+            CPPUNIT_ASSERT_EQUAL(400, w.node->send("POST", "/api/auth/setup", "{}").status);
             const Reply wrong = w.node->send("POST", "/api/auth/setup", setupBody(token + "x"));
             CPPUNIT_ASSERT_EQUAL(401, wrong.status);
             CPPUNIT_ASSERT_EQUAL(std::string("INVALID_SETUP_TOKEN"), wrong.code);
@@ -47,6 +48,11 @@ class SessionSetupTest : public SessionFixture {
             const Reply again = w.node->send("POST", "/api/auth/setup", setupBody(token, "bob@example.com"));
             CPPUNIT_ASSERT_EQUAL(409, again.status);
             CPPUNIT_ASSERT_EQUAL(std::string("SETUP_DONE"), again.code);
+            for (const char* body : {"{}", R"({"x":1})", "[]", "{", ""}) {
+                const Reply any = w.node->send("POST", "/api/auth/setup", body);
+                CPPUNIT_ASSERT_EQUAL_MESSAGE(body, 409, any.status);
+                CPPUNIT_ASSERT_EQUAL_MESSAGE(body, std::string("SETUP_DONE"), any.code);
+            }
             CPPUNIT_ASSERT_EQUAL(200, w.signIn("ANN@example.com").status);
             w.node = nullptr;
             w.node = node(w, "node");
