@@ -3,6 +3,7 @@
 #include "PluginWiring.h"
 #include "base/Json.h"
 #include "base/Text.h"
+#include "http/BodyReader.h"
 
 #include <Poco/Logger.h>
 
@@ -62,6 +63,7 @@ void addPluginReloadRoute(Router& router, Services& services, PluginReload& relo
     route.method = "POST", route.pattern = "/api/plugins/reload", route.action = "plugin.reload";
     route.unbounded = true; // a new instance may take its time; the old one works on meanwhile
     route.handler = [&services, &reload](std::shared_ptr<Context> context) {
+        if (auto refusal = unwantedBody(context->request())) return void(context->refuse(*refusal));
         context->admission->accept(); // the old instance does not end before everything of its is settled
         std::vector<std::string> problems;
         Json plugins = Json::array();

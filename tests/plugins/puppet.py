@@ -178,6 +178,9 @@ def what_takes_no_body_says_so(stage):
             expect(b"force" not in body or answer.json()["details"][0]["field"] == "force", f"{answer}")
         answer = stage.ask("POST", path, {**ALLOW, "Content-Type": "application/json"}, b"{}")
         expect(answer.status == status, f"{path}: {answer}")
+    for path in ("/api/nodes/nobody/drain", "/api/nodes/nobody/undrain", "/api/plugins/reload"):
+        answer = stage.ask("POST", path, {**ALLOW, "X-Role": "admin", "Content-Type": "application/json"}, b'{"force": true}')
+        expect((answer.status, answer.code()) == (400, "INVALID_BODY"), f"{path}: {answer}")
     for left in stage.daemon.runs():
         stage.ask("POST", f"/api/runs/{left}/cancel", ALLOW)
 

@@ -1,3 +1,4 @@
+#include "http/BodyReader.h"
 #include "http/RunJson.h"
 #include "http/endpoints/Endpoints.h"
 
@@ -34,6 +35,7 @@ void list(Services& services, Context& context) {
 /// whichever node was asked.
 void setDraining(Services& services, Context& context, bool draining) {
     const std::string& id = context.param("id");
+    if (auto refusal = unwantedBody(context.request())) return void(context.refuse(*refusal));
     if (!services.nodes.setDraining(id, draining))
         return void(context.refuse(notFound("Node", "NODE_NOT_FOUND")));
     auditChange(services, context, draining ? "node.drain" : "node.undrain", "node:" + id);
