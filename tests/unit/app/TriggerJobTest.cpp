@@ -179,7 +179,9 @@ private:
     }
     void aCommitWhoseOutcomeIsUnknownKeepsTheCost() {
         _store->failInsert = true;
-        CPPUNIT_ASSERT_EQUAL(std::string("STORAGE_UNAVAILABLE"), codeOf(send()));
+        TriggerAnswer answer = send().get();
+        CPPUNIT_ASSERT_EQUAL(std::string("STORAGE_UNAVAILABLE"), std::get<Refusal>(answer.result).code);
+        CPPUNIT_ASSERT(answer.unknown);
         CPPUNIT_ASSERT_EQUAL(1, _auth->settlements.unknown.load());
         CPPUNIT_ASSERT_EQUAL(0, _auth->settlements.abandoned.load());
     }
