@@ -9,6 +9,7 @@
 namespace usher {
 
 void Admission::overtime() {
+    if (_unbounded) return;
     const Refusal refusal = _onPlugin ? authorizationUnavailable() : storageUnavailable();
     _exchange->reply(dressed(toReply(refusal, request().id)));
 }

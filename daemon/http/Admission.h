@@ -21,6 +21,8 @@ public:
 
     /// Who is waited for: decides in whose name the answer of overtime() is.
     void waitForPlugin(bool plugin) { _onPlugin = plugin; }
+    /// The answer is not under the budget: overtime() does nothing.
+    void takeYourTime() { _unbounded = true; }
     /// The budget is over. The handler may still work: it settles when it is through, although its answer
     /// comes too late.
     void overtime();
@@ -50,7 +52,7 @@ private:
     Settlements take() EXCLUDES(_mutex);
 
     const std::shared_ptr<Exchange> _exchange;
-    std::atomic<bool> _onPlugin{false};
+    std::atomic<bool> _onPlugin{false}, _unbounded{false};
     Mutex _mutex;
     Fields _fields GUARDED_BY(_mutex);
     std::string _runId GUARDED_BY(_mutex);

@@ -220,6 +220,7 @@ void Router::ask(const Entry& entry, std::shared_ptr<Context> context, Fields at
         }
         context->admission->let(std::move(verdict.headers), std::move(answer.settlements));
         context->admission->waitForPlugin(entry.route.servedByPlugin);
+        if (entry.route.unbounded) context->admission->takeYourTime();
         context->principal = std::move(verdict.principal);
         if (entry.route.inlineHandler) return call(entry.route.handler, context);
         post(context, [this, &entry, context] { call(entry.route.handler, context); });

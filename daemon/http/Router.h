@@ -34,7 +34,7 @@ public:
         Loader load = {};
         std::size_t bodyLimit = 1u << 20;
         bool inlineHandler = false;  ///< handler does not block: runs where the verdict arrives
-        bool unbounded = false;      ///< a stream: not under the budget once authorised
+        bool unbounded = false;      ///< not under the budget once authorised
         bool servedByPlugin = false; ///< the handler waits for a plugin
         bool page = false;           ///< of the web console: no part of the API and of its description
     };

@@ -35,6 +35,7 @@ class AdmissionTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(theStatusSettles);
     CPPUNIT_TEST(whatIsKnownBetterSettlesFirst);
     CPPUNIT_TEST(anAnswerThatComesTooLateSettlesToo);
+    CPPUNIT_TEST(whatMayTakeItsTimeIsAwaited);
     CPPUNIT_TEST(theAnswersOwnFieldsCount);
     CPPUNIT_TEST_SUITE_END();
 
@@ -47,6 +48,8 @@ public:
 
 private:
     void admit(Fields fields = {}) {
+        _admission.reset();
+        settled(); // what the one before was told
         _exchange = std::make_shared<SeenExchange>();
         _admission = std::make_shared<Admission>(_exchange);
         std::vector<std::unique_ptr<Settlement>> settlements;
@@ -100,6 +103,12 @@ private:
             CPPUNIT_ASSERT(!_admission->reply(Reply::text(200, "")));
             CPPUNIT_ASSERT_EQUAL(std::string("100"), settled());
         }
+    }
+    void whatMayTakeItsTimeIsAwaited() {
+        _admission->takeYourTime();
+        _admission->overtime();
+        CPPUNIT_ASSERT_EQUAL(0, _exchange->answered);
+        CPPUNIT_ASSERT(_admission->reply(Reply::text(200, "")));
     }
     void theAnswersOwnFieldsCount() {
         admit({{"retry-after", "9"}, {"Set-Cookie", "a=1"}, {"X-RateLimit-Limit", "5"}});
