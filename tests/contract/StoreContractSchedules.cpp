@@ -18,6 +18,7 @@ class StoreContractSchedules : public StoreFixture {
     CPPUNIT_TEST(ofManyNodesOneHasTheTick);
     CPPUNIT_TEST(aMovedRevisionUndoesTheTick);
     CPPUNIT_TEST(aChangedScheduleHasNoOldTick);
+    CPPUNIT_TEST(aChangeDoesNotBringBackATick);
     CPPUNIT_TEST(theJobsPolicyIsKept);
     CPPUNIT_TEST(theListHasAnEnd);
     CPPUNIT_TEST(aDeletedJobTakesItsSchedulesWithIt);
@@ -166,6 +167,17 @@ class StoreContractSchedules : public StoreFixture {
         schedules().deleteSchedule(job.id, schedule.id);
         CPPUNIT_ASSERT(schedules().commitTick(tick).kind == TickResult::Kind::taken);
         CPPUNIT_ASSERT_EQUAL(std::string("0"), runCount());
+    }
+
+    void aChangeDoesNotBringBackATick() {
+        const Job job = newJobWithTests();
+        const Schedule seen = make(job);
+        CPPUNIT_ASSERT(schedules().commitTick(tickOf(seen, job)).kind == TickResult::Kind::done);
+        Schedule changed = seen; // read before the tick, with the tick's time as its next
+        changed.onMissed = OnMissed::skip;
+        changed.updatedAt = seen.updatedAt + 1;
+        CPPUNIT_ASSERT(!schedules().updateSchedule(seen, changed));
+        CPPUNIT_ASSERT(read(seen).nextAt != seen.nextAt && read(seen).onMissed == seen.onMissed);
     }
 
     void theJobsPolicyIsKept() {
