@@ -18,34 +18,42 @@ namespace usher::run_sql {
     "'running' "                                                                                             \
     "LIMIT j.max_concurrency) y)"
 
-inline constexpr char kLockJobs[] = USHER_WAITING
-    "SELECT j.id::text FROM waiting w JOIN jobs j ON j.id = w.job_id JOIN job_claims c ON c.job_id = j.id "
+// Claiming is several statements that tell each other by settings of their transaction which jobs are locked
+// and which runs are taken: so all of them are one round trip. After nothing taken, nothing is found to do.
+#define USHER_LOCKED_JOBS "nullif(current_setting('usher.locked_jobs', true), '')::uuid[]"
+#define USHER_TAKEN_RUNS "nullif(current_setting('usher.taken_runs', true), '')::uuid[]"
+
+inline constexpr char kLockJobs[] =
+    "WITH locked AS MATERIALIZED (" USHER_WAITING
+    "SELECT j.id FROM waiting w JOIN jobs j ON j.id = w.job_id JOIN job_claims c ON c.job_id = j.id "
     "CROSS JOIN LATERAL (SELECT r.priority FROM runs r WHERE r.job_id = w.job_id AND r.status = 'queued' "
     "AND " USHER_DUE("r") " ORDER BY r.queued_at, r.id LIMIT 1) head "
                           "WHERE NOT j.paused AND " USHER_FREE
                           " > 0 AND NOT EXISTS (SELECT 1 FROM nodes n WHERE n.id = $2::text AND n.draining) "
                           "ORDER BY head.priority DESC, c.last_claim, j.id LIMIT $1::bigint "
-                          "FOR UPDATE OF c SKIP LOCKED";
+                          "FOR UPDATE OF c SKIP LOCKED) "
+                          "SELECT set_config('usher.locked_jobs', array_agg(id)::text, true) FROM locked";
 inline constexpr char kAny[] =
     USHER_WAITING "SELECT 1 FROM waiting w JOIN jobs j ON j.id = w.job_id WHERE NOT j.paused AND EXISTS "
                   "(SELECT 1 FROM runs r WHERE r.job_id = w.job_id AND r.status = 'queued' AND " USHER_DUE(
                       "r") ") AND " USHER_FREE " > 0 LIMIT 1";
 // Best first: priority, then the jobs in turn, then each job's queue in order.
 inline constexpr char kTake[] =
-    "WITH head AS (SELECT r.id, r.n, p.turn, r.priority FROM unnest($1::uuid[]) WITH ORDINALITY p(job_id, "
-    "turn) "
+    "WITH head AS (SELECT r.id, r.n, p.turn, r.priority "
+    "FROM unnest(" USHER_LOCKED_JOBS ") WITH ORDINALITY p(job_id, turn) "
     "JOIN jobs j ON j.id = p.job_id AND NOT j.paused CROSS JOIN LATERAL (SELECT q.id, q.priority, "
-    "row_number() OVER (ORDER BY q.queued_at, q.id) AS n FROM (SELECT x.id, x.priority, x.queued_at FROM "
-    "runs x "
-    "WHERE x.job_id = p.job_id AND x.status = 'queued' AND " USHER_DUE(
-        "x") " ORDER BY x.queued_at, x.id "
-             "LIMIT least($2::bigint, greatest(0, " USHER_FREE "))) q) r "
-             "ORDER BY r.priority DESC, r.n, p.turn LIMIT $2::bigint) "
-             "UPDATE runs SET status = 'running', node_id = $3::text, sandbox = $4::text, lease_epoch = "
-             "lease_epoch + "
-             "1, "
-             "lease_expires_at = $5::bigint FROM head WHERE runs.id = head.id AND runs.status = 'queued' "
-             "RETURNING runs.id::text, runs.job_id::text, head.priority, head.n, head.turn";
+    "row_number() OVER (ORDER BY q.queued_at, q.id) AS n FROM (SELECT x.id, x.priority, x.queued_at "
+    "FROM runs x WHERE x.job_id = p.job_id AND x.status = 'queued' AND " USHER_DUE(
+        "x") " "
+             "ORDER BY x.queued_at, x.id LIMIT least($1::bigint, greatest(0, " USHER_FREE "))) q) r "
+             "ORDER BY r.priority DESC, r.n, p.turn LIMIT $1::bigint), "
+             "taken AS (UPDATE runs SET status = 'running', node_id = $2::text, sandbox = $3::text, "
+             "lease_epoch = lease_epoch + 1, lease_expires_at = $4::bigint "
+             "FROM head WHERE runs.id = head.id AND runs.status = 'queued' "
+             "RETURNING runs.id, head.priority, head.n, head.turn) "
+             "SELECT set_config('usher.taken_runs', array_agg(id ORDER BY priority DESC, n, turn)::text, "
+             "true) "
+             "FROM taken";
 // A run that another program inserted may name a revision that nobody kept: the tests as they stand now.
 inline constexpr char kKeepRevisions[] =
     "INSERT INTO job_revisions (job_id, revision, tests) SELECT DISTINCT ON (r.job_id, r.revision) r.job_id, "
@@ -53,17 +61,16 @@ inline constexpr char kKeepRevisions[] =
     "t.type, "
     "'script', t.script, 'plain', t.plain_script) ORDER BY l.order_position, l.test_id) FROM job_tests l "
     "JOIN tests t ON t.id = l.test_id WHERE l.job_id = r.job_id), '[]'::json) FROM runs r "
-    "WHERE r.id = ANY ($1::uuid[]) AND NOT EXISTS (SELECT 1 FROM job_revisions v WHERE v.job_id = r.job_id "
-    "AND "
-    "v.revision = r.revision) ORDER BY r.job_id, r.revision ON CONFLICT DO NOTHING";
+    "WHERE r.id = ANY (" USHER_TAKEN_RUNS ") AND NOT EXISTS (SELECT 1 FROM job_revisions v "
+    "WHERE v.job_id = r.job_id AND v.revision = r.revision) ORDER BY r.job_id, r.revision ON CONFLICT DO "
+    "NOTHING";
 inline constexpr char kPlanTests[] =
     "INSERT INTO run_tests (run_id, position, test_id, title, type, script) "
     "SELECT r.id, e.n - 1, (e.test ->> 'testId')::uuid, e.test ->> 'title', e.test ->> 'type', e.test ->> "
     "'script' "
     "FROM runs r JOIN job_revisions v ON v.job_id = r.job_id AND v.revision = r.revision "
-    "CROSS JOIN LATERAL json_array_elements(v.tests) WITH ORDINALITY e(test, n) WHERE r.id = ANY "
-    "($1::uuid[]) "
-    "ON CONFLICT DO NOTHING";
+    "CROSS JOIN LATERAL json_array_elements(v.tests) WITH ORDINALITY e(test, n) "
+    "WHERE r.id = ANY (" USHER_TAKEN_RUNS ") ON CONFLICT DO NOTHING";
 #define USHER_CLAIMED                                                                                        \
     "SELECT r.id::text, r.job_id::text, j.name, r.attempt, r.lease_epoch, j.timeout_seconds, j.retries, "    \
     "j.parallelism, j.network, j.on_lost, r.parameters::text, r.cancel_requested_at, r.started_at, "         \
@@ -72,12 +79,13 @@ inline constexpr char kPlanTests[] =
     "LEFT JOIN job_revisions v ON v.job_id = r.job_id AND v.revision = r.revision "
 // And the jobs' turn is over, and the timeline says who claimed.
 inline constexpr char kClaimed[] =
-    "WITH turns AS (UPDATE job_claims SET last_claim = nextval('usher_claim_order') WHERE job_id = ANY "
-    "($2::uuid[])), "
-    "told AS (INSERT INTO run_events (run_id, at, type, node_id, attempt) SELECT e.id, $3::bigint, "
-    "'claimed', "
-    "e.node_id, e.attempt FROM runs e WHERE e.id = ANY ($1::uuid[])) " USHER_CLAIMED
-    "WHERE r.id = ANY ($1::uuid[])";
+    "WITH taken AS MATERIALIZED (SELECT t.id, t.n, q.job_id, q.node_id, q.attempt "
+    "FROM unnest(" USHER_TAKEN_RUNS ") WITH ORDINALITY t(id, n) JOIN runs q ON q.id = t.id), "
+    "turns AS (UPDATE job_claims SET last_claim = nextval('usher_claim_order') "
+    "WHERE job_id IN (SELECT job_id FROM taken)), "
+    "told AS (INSERT INTO run_events (run_id, at, type, node_id, attempt) "
+    "SELECT id, $1::bigint, 'claimed', node_id, attempt FROM taken) " USHER_CLAIMED
+    "JOIN taken t ON t.id = r.id ORDER BY t.n";
 inline constexpr char kHeld[] = USHER_CLAIMED "WHERE r.status = 'running' AND r.node_id = $1 ORDER BY r.id";
 
 inline constexpr char kStarted[] =
@@ -171,5 +179,7 @@ inline constexpr char kCommit[] = "COMMIT";
 #undef USHER_FREE
 #undef USHER_DUE
 #undef USHER_CLAIMED
+#undef USHER_LOCKED_JOBS
+#undef USHER_TAKEN_RUNS
 
 } // namespace usher::run_sql

@@ -60,33 +60,6 @@ std::optional<State> lockState(PgConnection& connection, const std::string& runI
                  row.view(0, 4) == "rerun"};
 }
 
-struct Taken {
-    std::string runId, jobId;
-    std::int64_t priority, place, turn;
-};
-
-std::vector<Taken> take(PgConnection& connection, const ClaimRequest& request, Instant deadline) {
-    const SqlValue most = sqlValue(std::int64_t{request.maxRuns});
-    const PgCommand lock[] = {{kBegin}, {kLockJobs, {most, sqlValue(request.nodeId)}}};
-    const std::vector<PgResult> locked = connection.run(lock, deadline);
-    std::vector<Taken> taken;
-    if (locked[1].size() == 0) return taken;
-    PgArray jobs;
-    for (int row = 0; row < locked[1].size(); ++row) jobs.add(locked[1].view(row, 0));
-    const PgResult rows =
-        connection.run(PgCommand{kTake,
-                                 {jobs.take(), most, sqlValue(request.nodeId), sqlValue(request.sandbox),
-                                  sqlValue(request.leaseExpiresAt)}},
-                       deadline);
-    for (int row = 0; row < rows.size(); ++row)
-        taken.push_back({rows.text(row, 0), rows.text(row, 1), rows.integer(row, 2), rows.integer(row, 3),
-                         rows.integer(row, 4)});
-    std::sort(taken.begin(), taken.end(), [](const Taken& a, const Taken& b) {
-        return std::tuple(-a.priority, a.place, a.turn) < std::tuple(-b.priority, b.place, b.turn);
-    });
-    return taken;
-}
-
 std::string nameOf(std::string_view runId, std::int64_t attempt, std::int64_t epoch) {
     return std::string(runId) + "/" + std::to_string(attempt) + "/" + std::to_string(epoch);
 }
@@ -97,29 +70,20 @@ std::vector<ClaimedRun> PostgresRunStore::claim(const ClaimRequest& request) {
     std::vector<ClaimedRun> claimed;
     if (request.maxRuns <= 0) return claimed;
     const Instant deadline = storageDeadline();
+    const SqlValue most = sqlValue(std::int64_t{request.maxRuns});
+    const SqlValue node = sqlValue(request.nodeId);
+    const PgCommand commands[] = {
+        {kBegin},
+        {kLockJobs, {most, node}},
+        {kTake, {most, node, sqlValue(request.sandbox), sqlValue(request.leaseExpiresAt)}},
+        {kKeepRevisions},
+        {kPlanTests},
+        {kClaimed, {sqlValue(request.now)}},
+        {kCommit}};
     _sessions.with(deadline, [&](PgConnection& connection) {
-        const std::vector<Taken> taken = take(connection, request, deadline);
-        if (taken.empty()) {
-            connection.run(PgCommand{"ROLLBACK"}, deadline);
-            return;
-        }
-        PgArray ids, jobs;
-        std::unordered_map<std::string_view, std::size_t> places;
-        for (const Taken& one : taken) {
-            places.emplace(one.runId, places.size());
-            ids.add(one.runId);
-            jobs.add(one.jobId);
-        }
-        const SqlValue runIds = ids.take();
-        const PgCommand commands[] = {{kKeepRevisions, {runIds}},
-                                      {kPlanTests, {runIds}},
-                                      {kClaimed, {runIds, jobs.take(), sqlValue(request.now)}},
-                                      {kCommit}};
         const std::vector<PgResult> results = connection.run(commands, deadline);
-        const PgResult& rows = results[2];
-        claimed.resize(taken.size());
-        for (int row = 0; row < rows.size(); ++row)
-            claimed.at(places.at(rows.view(row, 0))) = claimedAt(rows, row);
+        const PgResult& rows = results[5];
+        for (int row = 0; row < rows.size(); ++row) claimed.push_back(claimedAt(rows, row));
     });
     return claimed;
 }
