@@ -238,7 +238,7 @@ def build():
         say("building preset release")
         for command in (["cmake", "--preset", "release", "-DUSHER_TESTS=ON"],
                         ["cmake", "--build", "--preset", "release", "--target", "usherd", "usher-launcher", "usher-leader",
-                         "usher_plugin_api_key", "usher_plugin_session", "bench_trigger", "bench_allow_all"]):
+                         "usher_plugin_api_key", "usher_plugin_session", "bench_trigger", "bench_stamp", "bench_allow_all"]):
             done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
             if done.returncode != 0:
                 raise SystemExit(done.stdout[-4000:] + done.stderr[-4000:])

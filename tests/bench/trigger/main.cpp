@@ -4,8 +4,6 @@
 //   bench_trigger load --port P --targets FILE --connections N --seconds S [--warmup S] [--rate R] [--expect
 //   STATUS] bench_trigger idle --port P --connections N        (holds them until standard input ends)
 //   bench_trigger sqlite --file F --targets FILE --writers N --seconds S
-//   bench_trigger stamp                                (CLOCK_REALTIME in nanoseconds: an interpreter for
-//   tests)
 //
 // FILE holds a line `JOB KEY` per target; only the first word is used by `sqlite`. Keys are read from a file,
 // for a command line is visible to everyone.
@@ -89,19 +87,11 @@ int sqlite(std::map<std::string, std::string>& options) {
     return 0;
 }
 
-int stamp() {
-    timespec time{};
-    clock_gettime(CLOCK_REALTIME, &time);
-    std::printf("%lld\n", static_cast<long long>(time.tv_sec) * 1'000'000'000LL + time.tv_nsec);
-    return 0;
-}
-
 } // namespace
 
 int main(int argc, char** argv) {
     std::signal(SIGPIPE, SIG_IGN);
     std::string command = argc > 1 ? argv[1] : "";
-    if (command == "stamp") return stamp();
     std::map<std::string, std::string> options;
     for (int i = 2; i + 1 < argc; i += 2) options[std::string(argv[i]).substr(2)] = argv[i + 1];
     try {
