@@ -5,6 +5,7 @@
 #include "plugin/isolated/PluginProcess.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace usher {
 
