@@ -23,6 +23,7 @@
 #include <csignal>
 #include <cstring>
 #include <iostream>
+#include <thread>
 
 using namespace usher;
 
