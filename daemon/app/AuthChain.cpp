@@ -155,7 +155,8 @@ void AuthChain::inquire(std::shared_ptr<Inquiry> inquiry) const {
     }
     Authenticator* member = _members[inquiry->next++];
     member->check(inquiry->request, [this, inquiry, member](Answer answer) {
-        // The settlements end with `answer`, unsettled: nothing was spent.
+        // Unsettled, so nothing was spent; before anybody is told, who then finds the credential as it was.
+        answer.settlements.clear();
         Explanation& told = inquiry->explanation;
         Verdict& verdict = answer.verdict;
         told.steps.push_back({member->name(), true, verdict});

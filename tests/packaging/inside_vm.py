@@ -180,7 +180,15 @@ def plugin_package(trigger, key):
 
 
 def living_leaders():
-    return sorted(path.parent.name for path in pathlib.Path("/proc").glob("[0-9]*/comm") if path.read_text() == "usher-leader\n")
+    """Of runs: the process that they are forked from is the launcher's own, and ends with it."""
+    launcher = shown("usher-launcher", "MainPID")
+    leaders = []
+    for comm in pathlib.Path("/proc").glob("[0-9]*/comm"):
+        if comm.read_text() == "usher-leader\n":
+            parent = (comm.parent / "stat").read_text().rpartition(")")[2].split()[1]
+            if parent != launcher:
+                leaders.append(comm.parent.name)
+    return sorted(leaders)
 
 
 def watchdog():

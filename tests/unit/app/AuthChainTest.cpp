@@ -59,6 +59,11 @@ class AuthChainTest : public CppUnit::TestFixture {
                             int asking = 0;
                             for (const auto& step : told.steps) asking += step.asked;
                             CPPUNIT_ASSERT_EQUAL(asked, asking);
+                            // Whoever asks again when he is told finds nothing spent.
+                            for (const auto* one : {&a, &b, &c})
+                                CPPUNIT_ASSERT_EQUAL(
+                                    one->verdict.decision == Decision::allow ? one->asked.load() : 0,
+                                    one->settlements.abandoned.load());
                         });
                         CPPUNIT_ASSERT_EQUAL(1, calls);
                         CPPUNIT_ASSERT_EQUAL(2 * asked, a.asked + b.asked + c.asked);
