@@ -14,7 +14,7 @@ import time
 
 from steps import Failed, Flood, ctl, ended, expect, request, run, run_state, step, until
 from vm_groups import control_groups
-from vm_support import APT, GROUP, PASSWORD, UNITS, living, make_job, run_of, set_up, shown, status_of
+from vm_support import APT, GROUP, PASSWORD, UNITS, living, make_job, run_of, set_up, shown, status_of, text_of
 
 STUBBORN = []
 
@@ -107,6 +107,7 @@ def upgrade():
     step("apt upgrades all of it while triggers arrive and a run is under way")
     run_id = run_of(*make_job("lasting", "while [ ! -e /var/go-on-upgrade ]; do sleep 1; done\n", timeoutSeconds=1000))
     until(lambda: run_state(run_id)["status"] == "running", 60, "it runs")
+    until(living_leaders, 60, "its test has begun")
     leaders = living_leaders()
     # One run at a time, and that is the lasting one: the others wait, so that what was accepted can be counted.
     conf = pathlib.Path("/etc/usher/conf.d/60-vm.conf")
@@ -180,15 +181,15 @@ def plugin_package(trigger, key):
 
 
 def living_leaders():
-    """Of runs: the process that they are forked from is the launcher's own, and ends with it."""
-    launcher = shown("usher-launcher", "MainPID")
-    leaders = []
-    for comm in pathlib.Path("/proc").glob("[0-9]*/comm"):
-        if comm.read_text() == "usher-leader\n":
-            parent = (comm.parent / "stat").read_text().rpartition(")")[2].split()[1]
-            if parent != launcher:
-                leaders.append(comm.parent.name)
-    return sorted(leaders)
+    """Those with a test. The process that leaders are forked from looks like one, but the launcher is their parent, not it; it is
+    the launcher's own, and ends with it."""
+    names, parents = {}, set()
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        name, _, rest = text_of(stat).partition("(")[2].rpartition(")")
+        if name:
+            names[stat.parent.name] = name
+            parents.add(rest.split()[1])
+    return sorted(pid for pid in parents if names.get(pid) == "usher-leader")
 
 
 def watchdog():

@@ -53,7 +53,11 @@ def status_of(pid):
 
 
 def text_of(path):
-    return path.read_text().strip() if path.exists() else ""
+    """Nothing of what is gone: a process may end while it is looked at."""
+    try:
+        return path.read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def run_of(trigger, key):
