@@ -1,6 +1,6 @@
 /*
- * An interpreter that says when it began: CLOCK_REALTIME in nanoseconds. Linked statically, so that a loader's
- * work on shared libraries is not counted as the daemon's.
+ * An interpreter that says when it began: CLOCK_REALTIME in nanoseconds. Linked statically, so that a
+ * loader's work on shared libraries is not counted as the daemon's.
  */
 #include <stdio.h>
 #include <time.h>
