@@ -155,7 +155,7 @@ void AuthChain::inquire(std::shared_ptr<Inquiry> inquiry) const {
     }
     Authenticator* member = _members[inquiry->next++];
     member->check(inquiry->request, [this, inquiry, member](Answer answer) {
-        // Unsettled, so nothing was spent; before anybody is told, who then finds the credential as it was.
+        // Ended unsettled, so nothing is spent; now, for whoever is told may use the credential at once.
         answer.settlements.clear();
         Explanation& told = inquiry->explanation;
         Verdict& verdict = answer.verdict;

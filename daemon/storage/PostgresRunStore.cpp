@@ -3,7 +3,6 @@
 #include "base/Uuid.h"
 #include "storage/PostgresRunSql.h"
 
-#include <algorithm>
 #include <unordered_map>
 
 namespace usher {
@@ -82,7 +81,7 @@ std::vector<ClaimedRun> PostgresRunStore::claim(const ClaimRequest& request) {
         {kCommit}};
     _sessions.with(deadline, [&](PgConnection& connection) {
         const std::vector<PgResult> results = connection.run(commands, deadline);
-        const PgResult& rows = results[5];
+        const PgResult& rows = results[5]; // what kClaimed gives
         for (int row = 0; row < rows.size(); ++row) claimed.push_back(claimedAt(rows, row));
     });
     return claimed;

@@ -9,8 +9,8 @@
 namespace usher::bench {
 
 /// When did this (virtual) machine stand still? One thread a core, in front of everything else (SCHED_FIFO),
-/// wakes every millisecond: only what is below the operating system can make it late. On shared hardware
-/// that is 4 to 8 ms, about once a second and core, which is just what a p99 of microseconds drowns in.
+/// wakes every millisecond: hardly anything but the machine's host can make it late. On shared hardware that
+/// is 4 to 8 ms, about once a second and core, which is just what a p99 of microseconds drowns in.
 /// Needs the right to SCHED_FIFO. [any-thread] once stopped
 class HostPauses {
 public:
