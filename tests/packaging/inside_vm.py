@@ -284,6 +284,7 @@ def credentials():
     expect(status == 200 and "passed" in json.dumps(body), f"{status} {body}")
     rows = run("runuser", "-u", "postgres", "--", "psql", "-qAt", "usher", "-c", "select count(*) from runs").strip()
     expect(rows == "1", f"PostgreSQL has {rows} runs")
+    expect("good" in run("usherd", "--check-config"), "root does not see the credentials")
     expect(password not in run("journalctl", "--no-pager"), "the password is in the journal")
 
 
@@ -348,7 +349,9 @@ def purge():
     run("systemctl", "restart", "usher-launcher.service", "usherd.service")
     run_of(*STUBBORN)
     until(lambda: living("sleep 65433"), 60, "stubborn runs")
+    flood = Flood("/api/jobs/any/trigger", "any", 20)  # nobody who asks meanwhile starts it again
     run(*APT, "purge", "usherd", "usherd-auth-apikey", "usherctl")
+    flood.end()
     for unit in UNITS:
         expect(shown(unit, "LoadState") == "not-found", f"{unit} is {shown(unit, 'LoadState')}")
     for path in ("/etc/usher", "/var/lib/usher", "/run/usher", "/usr/libexec/usher", "/usr/lib/usher"):
