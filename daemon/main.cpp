@@ -67,7 +67,11 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
     exec.nodeId = state.nodeId();
 
     auto database = Database::open({config.databaseUrl, password, 8});
-    applyMigrations(database->migrator(), logger);
+    if (!database->migrator().pending().empty()) {
+        manager.startTakes(Migrator::kPatience);
+        applyMigrations(database->migrator(), logger);
+        manager.startTakes(std::chrono::minutes(2));
+    }
     AuditLog audit(database->nodes(), clock, Poco::Logger::get("audit"),
                    std::chrono::hours(24) * config.auditKeepDays);
     PluginServices pluginServices(audit, database->turn(), helpers.get());
@@ -146,7 +150,13 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
     ListenerSettings listening;
     listening.address = config.address;
     listening.port = config.port;
-    if (auto inherited = manager.takeListener()) listening.listenFd = inherited->release();
+    if (auto inherited = manager.takeListener()) {
+        listening.listenFd = inherited->release();
+        if (config.address != Config().address || config.port != Config().port)
+            logger.warning("[http] address and port are not heeded: the service manager's socket decides "
+                           "where to listen "
+                           "(systemctl edit usherd.socket)");
+    }
     listening.maxConnections = config.maxConnections;
     listening.tlsCertificateFile = config.tlsCertificate;
     listening.tlsKeyFile = config.tlsKey;

@@ -44,6 +44,10 @@ ServiceManager::ServiceManager() : _address(takeVariable("NOTIFY_SOCKET")) {
     for (int i = 0; i < _sockets && i < 1024; ++i) ::fcntl(kFirstSocket + i, F_SETFD, FD_CLOEXEC);
 }
 
+void ServiceManager::startTakes(std::chrono::seconds time) {
+    send("EXTEND_TIMEOUT_USEC=" + std::to_string(std::chrono::microseconds(time).count()));
+}
+
 void ServiceManager::ready() {
     send("READY=1");
 }

@@ -16,6 +16,8 @@ class ServiceManager {
 public:
     ServiceManager();
 
+    /// The start takes longer than the unit says (TimeoutStartSec=): this long from now.
+    void startTakes(std::chrono::seconds time);
     /// The service is up, or a reload is over.
     void ready();
     void reloading();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -42,6 +43,10 @@ public:
 
     /// Held by whoever migrates on PostgreSQL (pg_advisory_xact_lock); the plugins take the same one.
     static constexpr long kAdvisoryLock = 7311141;
+
+    /// How long apply() may take, with the wait for another node that migrates: a step on a large table takes
+    /// its time, and one that was cut short would be rolled back and begun again, for ever.
+    static constexpr std::chrono::hours kPatience{1};
 
     virtual ~Migrator() = default;
     /// What apply() would do now. Changes nothing, not even on an empty database. Throws SchemaTooNew,

@@ -45,7 +45,7 @@ std::vector<Migrator::Step> PostgresMigrator::pending() {
 }
 
 std::vector<Migrator::Step> PostgresMigrator::apply() {
-    const Instant deadline = std::chrono::steady_clock::now() + std::chrono::seconds(120);
+    const Instant deadline = std::chrono::steady_clock::now() + kPatience;
     std::vector<Step> applied;
     bool done = false;
     while (!done)

@@ -47,7 +47,7 @@ std::vector<Migrator::Step> SqliteMigrator::pending() {
 }
 
 std::vector<Migrator::Step> SqliteMigrator::apply() {
-    const Instant deadline = std::chrono::steady_clock::now() + std::chrono::seconds(120);
+    const Instant deadline = std::chrono::steady_clock::now() + kPatience;
     SqliteConnection connection(_path);
     std::vector<Step> applied;
     while (true) {

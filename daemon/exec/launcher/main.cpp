@@ -56,6 +56,19 @@ void findPluginUser(LauncherFacts& facts) {
     }
 }
 
+/// Tests end whatever runs under their user's id: nobody may have one of theirs. Of accounts that a directory
+/// keeps nobody tells us here.
+std::string whoHasTestUids(const ExecConfig& config) {
+    for (const std::string& line : split(readFile("/etc/passwd", 1 << 20).value_or(""), '\n')) {
+        const std::vector<std::string> part = split(line, ':');
+        const auto uid = part.size() < 3 ? std::nullopt : parseInteger(part[2]);
+        if (uid && *uid >= config.firstUid && *uid <= config.lastUid)
+            return "user " + oneLine(part[0], 32) + " has uid " + part[2] +
+                   ", which lies inside [exec] uid_range: choose a range that nobody else uses";
+    }
+    return {};
+}
+
 std::string ownCgroups() {
     return readFile("/proc/self/cgroup", 1 << 16).value_or("");
 }
@@ -169,6 +182,8 @@ int main(int argc, char** argv) {
     ::stat(facts.config.runsDir.c_str(), &runs);
     if (facts.problem.empty() && runs.st_uid >= facts.config.firstUid && runs.st_uid <= facts.config.lastUid)
         facts.problem = "the owner of " + facts.config.runsDir + " lies inside [exec] uid_range";
+    if (facts.problem.empty() && facts.privileged && facts.config.sandbox != "none")
+        facts.problem = whoHasTestUids(facts.config);
     // Only as a service of its own: whose restart a unit without --release-cgroups would spoil.
     if (facts.problem.empty() && !arguments.socket.empty()) {
         facts.cgroups = CgroupTree::take(kCgroups, ownCgroups(), runs.st_uid);

@@ -66,6 +66,8 @@ public:
         ::setenv("WATCHDOG_USEC", "30000000", 1);
         ServiceManager manager;
         CPPUNIT_ASSERT(manager.watchdog() == std::chrono::seconds(30));
+        manager.startTakes(std::chrono::hours(1));
+        CPPUNIT_ASSERT_EQUAL(std::string("EXTEND_TIMEOUT_USEC=3600000000"), heard());
         manager.ready();
         CPPUNIT_ASSERT_EQUAL(std::string("READY=1"), heard());
         manager.alive();

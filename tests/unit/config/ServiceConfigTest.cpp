@@ -57,7 +57,8 @@ public:
         ConfigResult result =
             read("[http]\ntls_key = credential:db\n[plugins.session]\nsecret_file = credential:x\n");
         CPPUNIT_ASSERT_EQUAL(std::size_t(2), result.problems.size());
-        CPPUNIT_ASSERT(first(result).find("usherd.conf:2: [http] tls_key: there are no credentials here") !=
+        CPPUNIT_ASSERT(first(result).find(
+                           "usherd.conf:2: [http] tls_key: no service manager hands over credentials here") !=
                        std::string::npos);
     }
     void aCredentialIsANameAndNoPath() {

@@ -34,6 +34,7 @@ class RecoveryTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(cancelReachesARecoveredRun);
     CPPUNIT_TEST(uidsAreUsedAgainWhenFewAreThere);
     CPPUNIT_TEST(aWrongConfigurationIsToldAtOnce);
+    CPPUNIT_TEST(nobodyHasTheUidOfATest);
     CPPUNIT_TEST(aFolderThatTestsCannotEnterIsRefused);
     CPPUNIT_TEST(anUnprivilegedDaemonRunsTestsThroughAPrivilegedLauncher);
     CPPUNIT_TEST(anotherUserThanRootCanRunWithoutASandbox);
@@ -253,6 +254,18 @@ class RecoveryTest : public CppUnit::TestFixture {
             CPPUNIT_ASSERT_MESSAGE(what, what.find("usherd.conf:4: cancel_grace_seconds: expected") !=
                                              std::string::npos);
             CPPUNIT_ASSERT_MESSAGE(what, what.find(":5: uid_range") != std::string::npos);
+        }
+    }
+    void nobodyHasTheUidOfATest() {
+        if (!isRoot()) return;
+        try {
+            Host host("uid_range = 1-1\n"); // Debian's daemon
+            CPPUNIT_FAIL("no exception");
+        } catch (const std::runtime_error& error) {
+            CPPUNIT_ASSERT_EQUAL(
+                std::string("user daemon has uid 1, which lies inside [exec] uid_range: choose a range "
+                            "that nobody else uses"),
+                std::string(error.what()));
         }
     }
     void aFolderThatTestsCannotEnterIsRefused() {
