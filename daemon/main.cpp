@@ -196,7 +196,7 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
     logger.information("usherd ends; runs go on and are found again");
     schedules.stop();
     webhookSender.giveUp();
-    scheduler.setDraining(true);
+    scheduler.stopClaiming();
     listener.stopAccepting();
     listener.waitUntilDrained(std::chrono::seconds(3));
     triggers.stop();

@@ -331,7 +331,7 @@ bool RunScheduler::canStart() {
 }
 
 void RunScheduler::claim() {
-    while (!_draining) {
+    while (_claiming && !_draining) {
         // From before the claim: a beat that is committed after it says nothing about runs taken in between.
         const BootMillis lease = _leaseUntil;
         if (_settings.leases && _clock.bootTime() + kLeaseToClaim > lease) return;

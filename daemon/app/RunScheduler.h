@@ -44,8 +44,10 @@ public:
     void wake();
     /// Somebody asked to cancel this run; nothing happens when it does not run here.
     void cancel(const std::string& runId);
-    /// No new claims while it is so.
+    /// No new claims while it is so: the operator's word, which every beat brings again.
     void setDraining(bool draining);
+    /// No new claims any more: stop() is to follow.
+    void stopClaiming() { _claiming = false; }
     /// A beat was committed: what we claim from now on, and those of these runs that our leaders lead, may go
     /// on until then (CLOCK_BOOTTIME).
     void leaseRenewed(BootMillis until, const std::vector<HeldRun>& held);
@@ -118,6 +120,7 @@ private:
     /// Set by start(): the executor reports to us, so one must come first. Requests may come before that.
     std::atomic<Executor*> _executor{nullptr};
     std::atomic<bool> _draining{false};
+    std::atomic<bool> _claiming{true};
     std::atomic<BootMillis> _leaseUntil{0};
     std::map<std::string, ClaimedRun> _held; ///< [scheduler]
     std::string _problem;                    ///< [scheduler] the executor's, as logged

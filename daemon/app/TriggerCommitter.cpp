@@ -5,10 +5,34 @@
 #include "domain/Errors.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace usher {
 
+namespace {
+
+/// Less than this is left to a request that is late, after a slow plugin say.
+constexpr std::chrono::milliseconds kHurry{500};
+
+} // namespace
+
 void TriggerCommitter::commit(Batch batch) {
+    // A batch has the time of its most hurried request: those who are late take none from the others.
+    const Instant soon = _clock.instant() + kHurry;
+    const auto late = std::stable_partition(batch.begin(), batch.end(),
+                                            [&](const auto& pending) { return pending->deadline > soon; });
+    Batch hurried(std::make_move_iterator(late), std::make_move_iterator(batch.end()));
+    batch.erase(late, batch.end());
+    commitTogether(std::move(batch));
+    const Instant now = _clock.instant();
+    for (auto& pending : hurried)
+        if (pending->deadline <= now) pending->refuse(storageUnavailable());
+    std::erase_if(hurried, [](const auto& pending) { return pending->answered; });
+    commitTogether(std::move(hurried));
+}
+
+void TriggerCommitter::commitTogether(Batch batch) {
+    if (batch.empty()) return;
     Instant deadline = Instant::max();
     for (const auto& pending : batch) deadline = std::min(deadline, pending->deadline);
     try {

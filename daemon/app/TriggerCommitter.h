@@ -23,8 +23,8 @@ public:
         : _store(store), _gauge(gauge), _clock(clock), _logger(logger),
           _wakeScheduler(std::move(wakeScheduler)), _views(store) {}
 
-    /// Answers everybody in the batch, by the earliest of their deadlines; with 503, and a line in the log,
-    /// when the store fails.
+    /// Answers everybody in the batch, each before its deadline; with 503, and a line in the log, when the
+    /// store fails.
     void commit(Batch batch);
 
 private:
@@ -35,6 +35,8 @@ private:
         int queueLimit; ///< the job's
     };
 
+    /// By the earliest of their deadlines.
+    void commitTogether(Batch batch);
     void answerReplays(Batch& batch, Instant deadline);
     void judgeAndInsert(Batch& batch, JobViews::Look look, Instant deadline);
     std::vector<Fit> judge(Batch& batch, JobViews::Look look, Instant deadline);

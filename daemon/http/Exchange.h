@@ -24,7 +24,7 @@ struct HttpRequest {
     bool secure = false;              ///< the client spoke TLS to us
     std::string tlsClientFingerprint; ///< lower-case hex of SHA-256 of the client's certificate, or empty
     std::string id;                   ///< answered as X-Request-Id
-    Instant received;                 ///< when the head was complete
+    Instant received;                 ///< when all of it was there: from then on it is us who take time
 
     /// The value of a field, in any case; the first when it repeats; empty when absent.
     const std::string& field(const std::string& name) const;

@@ -83,7 +83,6 @@ void RequestReader::fill(const RequestHead& head) {
     _request->path = _plan.target.path;
     _request->query = _plan.target.query;
     _request->id = _plan.requestId;
-    _request->received = std::chrono::steady_clock::now();
     // Views of the head, which the connection is about to forget.
     _plan.target = {};
     _plan.requestId = {};
@@ -91,6 +90,7 @@ void RequestReader::fill(const RequestHead& head) {
 
 std::unique_ptr<HttpRequest> RequestReader::take() {
     _headBytes = 0;
+    _request->received = std::chrono::steady_clock::now();
     return std::move(_request);
 }
 

@@ -68,7 +68,8 @@ constexpr std::string_view kDelete = "DELETE FROM apikey WHERE {id} = $1 AND {jo
 
 // A new key lives as long as the old one was made to live. With no grace the old one is past at once.
 constexpr std::string_view kOldPostgres = R"sql(SELECT {name}, coalesce({enabled}, true),
-    greatest(60, extract(epoch FROM {expires_at} - {created_at}))::bigint, coalesce({rate_limit_enabled}, true),
+    CASE WHEN {expires_at} IS NOT NULL THEN greatest(60, extract(epoch FROM {expires_at} - {created_at})) END::bigint,
+    coalesce({rate_limit_enabled}, true),
     coalesce({rate_limit_max}, 100), coalesce({rate_limit_time_window}, 60000), {remaining}, {allowed_addresses},
     {metadata}, {permissions}, {refill_interval}, {refill_amount}
 FROM apikey WHERE {id} = $1 AND {job_id} = $2 FOR NO KEY UPDATE)sql";

@@ -98,7 +98,7 @@ std::optional<Range> rangeOf(const std::string& field, std::int64_t size, bool& 
     }
     if (!first || *first < 0 || (dash + 1 < text.size() && (!last || *last < *first))) return std::nullopt;
     unsatisfiable = *first >= size;
-    return Range{*first, last ? std::min(size, *last + 1) : size};
+    return Range{*first, last ? std::min(size - 1, *last) + 1 : size};
 }
 
 void send(Services& services, const Shared& context, Source source, std::int64_t offset, Reply head) {

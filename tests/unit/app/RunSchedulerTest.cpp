@@ -157,6 +157,7 @@ class RunSchedulerTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(stepsComeBeforeTheEndThatIsNotStoredWithThem);
     CPPUNIT_TEST(anEndMakesRoomForTheNextRun);
     CPPUNIT_TEST(whatCannotBeStartedIsNotClaimed);
+    CPPUNIT_TEST(whoStopsClaimsNothingWhateverABeatSays);
     CPPUNIT_TEST(whileTheDatabaseIsAwayNothingIsLost);
     CPPUNIT_TEST(whenJobsRanLastIsNotedOnceASecond);
     CPPUNIT_TEST_SUITE_END();
@@ -225,6 +226,20 @@ class RunSchedulerTest : public CppUnit::TestFixture {
         node.executor.down = false;
         node.scheduler->wake();
         CPPUNIT_ASSERT(eventually([&] { return node.executor.started() == 2; }));
+    }
+
+    void whoStopsClaimsNothingWhateverABeatSays() {
+        Node node(1, 2);
+        node.scheduler->stopClaiming();
+        node.scheduler->setDraining(false);
+        node.ends(0);
+        CPPUNIT_ASSERT(node.steps(1) == Lines{"finish run-0"});
+        for (int i = 0; i < 3; ++i) {
+            const std::uint64_t turns = node.scheduler->turns();
+            node.scheduler->wake();
+            CPPUNIT_ASSERT(eventually([&] { return node.scheduler->turns() > turns; }));
+        }
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, node.executor.started());
     }
 
     void onANodeWithRoomAStartIsToldAtOnce() {

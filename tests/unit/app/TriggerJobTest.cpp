@@ -1,5 +1,6 @@
 #include "app/TriggerJob.h"
 
+#include "app/TriggerCommitter.h"
 #include "domain/Errors.h"
 #include "support/Fakes.h"
 
@@ -33,9 +34,10 @@ public:
         }
         return out;
     }
-    std::vector<Inserted> insertRuns(std::span<const NewRun> rows, Instant) override {
+    std::vector<Inserted> insertRuns(std::span<const NewRun> rows, Instant deadline) override {
         std::lock_guard lock(mutex);
         ++inserts;
+        insertDeadlines.push_back(deadline);
         if (failInsert) throw StorageUnavailable("lost during commit");
         std::vector<Inserted> out;
         for (const NewRun& row : rows) {
@@ -79,6 +81,7 @@ public:
     std::vector<NewRun> runs;
     std::function<void()> onView;
     int inserts = 0;
+    std::vector<Instant> insertDeadlines;
     bool away = false, failInsert = false;
 };
 
@@ -100,6 +103,7 @@ class TriggerJobTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(nothingIsRefusedByWhatIsOnlyRemembered);
     CPPUNIT_TEST(fullQueueRefusesBeforeWriting);
     CPPUNIT_TEST(theOverallLimitIsExact);
+    CPPUNIT_TEST(whoIsLateTakesNoTimeFromOthers);
     CPPUNIT_TEST_SUITE_END();
 
     std::unique_ptr<MemoryStore> _store;
@@ -147,6 +151,27 @@ private:
         return refusal ? refusal->code : std::get<TriggeredRun>(answer.result).replayed ? "replayed" : "made";
     }
 
+    void whoIsLateTakesNoTimeFromOthers() {
+        using namespace std::chrono_literals;
+        TriggerCommitter committer(*_store, *_gauge, _clock, Poco::Logger::get("test"), [] {});
+        const Instant now = _clock.instant();
+        std::vector<std::string> answers(4);
+        TriggerCommitter::Batch batch;
+        for (const auto left : {30'000ms, -1ms, 400ms, 20'000ms}) {
+            auto pending = std::make_unique<PendingTrigger>();
+            std::string& told = answers[batch.size()];
+            pending->done = [&told](const TriggerAnswer& answer) {
+                const auto* refusal = std::get_if<Refusal>(&answer.result);
+                told = refusal ? refusal->code : "made";
+            };
+            pending->jobId = "j";
+            pending->deadline = now + left;
+            batch.push_back(std::move(pending));
+        }
+        committer.commit(std::move(batch));
+        CPPUNIT_ASSERT((std::vector<std::string>{"made", "STORAGE_UNAVAILABLE", "made", "made"} == answers));
+        CPPUNIT_ASSERT((std::vector<Instant>{now + 20s, now + 400ms} == _store->insertDeadlines));
+    }
     void anAcceptedTriggerIsInsertedBeforeItIsAnswered() {
         TriggerAnswer answer = send().get();
         const auto& run = std::get<TriggeredRun>(answer.result);

@@ -20,6 +20,7 @@ class ListenerTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(requestsInAnyPiecesAreWhole);
     CPPUNIT_TEST(chunkedBodiesAreUnchunked);
     CPPUNIT_TEST(continueIsSentBeforeTheBodyOnly);
+    CPPUNIT_TEST(aSlowBodyTakesItsOwnTimeNotOurs);
     CPPUNIT_TEST(headAnswersHaveNoBody);
     CPPUNIT_TEST(oldClientsAreClosedUnlessTheyAskToStay);
     CPPUNIT_TEST(closeIsHonoured);
@@ -142,6 +143,16 @@ public:
         unknown.send("POST /a HTTP/1.1\r\nHost: h\r\nExpect: the-best\r\nContent-Length: 5\r\n\r\n");
         CPPUNIT_ASSERT_EQUAL(417, unknown.read().status);
         CPPUNIT_ASSERT(unknown.isClosed());
+    }
+    void aSlowBodyTakesItsOwnTimeNotOurs() {
+        auto c = client();
+        c.send("POST /park HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\na");
+        const auto before = std::chrono::steady_clock::now();
+        c.send("b");
+        const auto exchange = _handler.parked();
+        CPPUNIT_ASSERT(exchange && exchange->request().received >= before);
+        exchange->reply(Reply::text(200, "there"));
+        CPPUNIT_ASSERT_EQUAL(200, c.read().status);
     }
     void headAnswersHaveNoBody() {
         auto c = client();

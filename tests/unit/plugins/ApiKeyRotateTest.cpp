@@ -8,6 +8,7 @@ using namespace usher::test;
 class ApiKeyRotateTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ApiKeyRotateTest);
     CPPUNIT_TEST(aRotatedKeyHasTheSameSettings);
+    CPPUNIT_TEST(aKeyThatNeverExpiresIsFollowedByOne);
     CPPUNIT_TEST(aReplacedKeyIsNotRotatedAgain);
     CPPUNIT_TEST(onceItsReplacementIsGoneAKeyIsRotatedAgain);
     CPPUNIT_TEST(anotherKeyMayBearTheRetiredName);
@@ -47,6 +48,16 @@ class ApiKeyRotateTest : public CppUnit::TestFixture {
             std::set<std::string> names;
             for (const Json& key : keys) names.insert(key["name"].get<std::string>());
             CPPUNIT_ASSERT_EQUAL(std::size_t{3}, names.size());
+        });
+    }
+    void aKeyThatNeverExpiresIsFollowedByOne() {
+        onEachDatabase([](ApiKeyWorld& world) {
+            auto node = world.node();
+            const Json old = created(*node, R"({"name":"a"})");
+            CPPUNIT_ASSERT(old["expiresAt"].is_null());
+            Response response = node->request("POST", keyPath(old) + "/rotate");
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(response.body, 201, response.status);
+            CPPUNIT_ASSERT_EQUAL(std::string("null"), json(response)["apiKey"]["expiresAt"].dump());
         });
     }
     static Response rotated(FakePluginHost& node, const Json& key) {
