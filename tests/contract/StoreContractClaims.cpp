@@ -20,6 +20,7 @@ class StoreContractClaims : public StoreFixture {
     CPPUNIT_TEST(oneBacklogDoesNotBlockAnotherJob);
     CPPUNIT_TEST(pausedAndBusyJobsAreNotClaimed);
     CPPUNIT_TEST(fourClaimersNeverExceedAJobsLimit);
+    CPPUNIT_TEST(theLimitHoldsWhileNewRunsGoFirst);
     CPPUNIT_TEST(aNodeFindsItsRunsAgain);
     CPPUNIT_TEST(aRunWithoutItsRevisionStillRuns);
     CPPUNIT_TEST(deletingAJobWhileItsRunsAreClaimed);
@@ -182,6 +183,36 @@ class StoreContractClaims : public StoreFixture {
         CPPUNIT_ASSERT_EQUAL(90, finished.load());
         CPPUNIT_ASSERT_EQUAL(std::string("90"),
                              sql().value("SELECT count(*) FROM runs WHERE status = 'passed'"));
+    }
+
+    /// Each new run goes before those that wait: claimers that look at different moments want different runs.
+    void theLimitHoldsWhileNewRunsGoFirst() {
+        constexpr int kRuns = 300;
+        const Job job = newJobWithTests(1, [](JobSettings& s) { s.maxConcurrency = 1; });
+        const auto second = openAgain();
+        const Micros start = now();
+        std::atomic<int> running{0}, most{0}, finished{0};
+        inParallel(4, [&](int thread) {
+            if (thread == 0) {
+                for (int i = 0; i < kRuns; ++i) queue(job, [&](NewRun& run) { run.queuedAt = start - i; });
+                return;
+            }
+            RunStore& store = thread % 2 ? second->runs() : runs();
+            for (int round = 0; round < 20'000 && finished < kRuns; ++round) {
+                const auto claimed = store.claim({"n" + std::to_string(thread), "basic", now(), now(), 2});
+                if (claimed.empty()) continue;
+                const int together = running += static_cast<int>(claimed.size());
+                if (together > most) most = together;
+                std::this_thread::sleep_for(std::chrono::milliseconds(1));
+                std::vector<RunOutcome> outcomes;
+                for (const ClaimedRun& run : claimed) outcomes.push_back(outcomeOf(run));
+                running -= static_cast<int>(
+                    claimed.size()); // before the commit: the next claim may come right behind it
+                for (bool ours : store.finish(outcomes)) finished += ours;
+            }
+        });
+        CPPUNIT_ASSERT_EQUAL(kRuns, finished.load());
+        CPPUNIT_ASSERT_EQUAL(1, most.load());
     }
 
     void aNodeFindsItsRunsAgain() {
