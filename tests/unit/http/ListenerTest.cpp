@@ -146,7 +146,8 @@ public:
     }
     void aSlowBodyTakesItsOwnTimeNotOurs() {
         auto c = client();
-        c.send("POST /park HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\na");
+        c.send("POST /park HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n");
+        CPPUNIT_ASSERT_EQUAL(100, c.read().status); // the head is complete
         const auto before = std::chrono::steady_clock::now();
         c.send("b");
         const auto exchange = _handler.parked();
