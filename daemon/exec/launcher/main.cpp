@@ -22,7 +22,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <iostream>
+#include <set>
 #include <thread>
 
 using namespace usher;
@@ -106,9 +108,14 @@ void readConfig(const Arguments& arguments, LauncherFacts& facts) {
     IniFile file;
     std::vector<std::string> problems;
     if (!arguments.config.empty()) {
-        if (facts.privileged)
-            if (std::string why = whyNotTrusted(arguments.config); !why.empty()) problems.push_back(why);
         file.readWithDropIns(arguments.config);
+        if (facts.privileged) {
+            std::set<std::string> deciding{
+                arguments.config, std::filesystem::path(arguments.config).replace_filename("conf.d")};
+            for (const IniEntry& entry : file.entries()) deciding.insert(entry.file);
+            for (const std::string& path : deciding)
+                if (std::string why = whyNotTrusted(path); !why.empty()) problems.push_back(why);
+        }
         for (const IniProblem& problem : file.problems()) problems.push_back(problem.text());
     }
     facts.config = execConfigFrom(file, problems);

@@ -35,6 +35,7 @@ class RecoveryTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(uidsAreUsedAgainWhenFewAreThere);
     CPPUNIT_TEST(aWrongConfigurationIsToldAtOnce);
     CPPUNIT_TEST(nobodyHasTheUidOfATest);
+    CPPUNIT_TEST(whatDecidesAboutUidsBelongsToRoot);
     CPPUNIT_TEST(aFolderThatTestsCannotEnterIsRefused);
     CPPUNIT_TEST(anUnprivilegedDaemonRunsTestsThroughAPrivilegedLauncher);
     CPPUNIT_TEST(anotherUserThanRootCanRunWithoutASandbox);
@@ -267,6 +268,29 @@ class RecoveryTest : public CppUnit::TestFixture {
                             "that nobody else uses"),
                 std::string(error.what()));
         }
+    }
+    void whatDecidesAboutUidsBelongsToRoot() {
+        if (!isRoot()) return;
+        Host host;
+        const std::string folder = host.root + "/conf.d", file = folder + "/90-mine.conf";
+        std::filesystem::create_directory(folder);
+        std::ofstream(file) << "[exec]\ncancel_grace_seconds = 1\n";
+        for (const std::string& path : {host.root + "/usherd.conf", folder, file}) {
+            struct stat before {};
+            CPPUNIT_ASSERT_EQUAL(0, ::stat(path.c_str(), &before));
+            ::chmod(path.c_str(), (before.st_mode & 07777) | S_IWOTH);
+            try {
+                host.restart();
+                CPPUNIT_FAIL("no exception for " + path);
+            } catch (const std::runtime_error& error) {
+                CPPUNIT_ASSERT_EQUAL(path +
+                                         " must belong to root and be writable by nobody else: chown root " +
+                                         path + "; chmod go-w " + path,
+                                     std::string(error.what()));
+            }
+            ::chmod(path.c_str(), before.st_mode & 07777);
+        }
+        host.restart();
     }
     void aFolderThatTestsCannotEnterIsRefused() {
         if (!isRoot()) return;
