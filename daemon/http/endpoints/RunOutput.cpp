@@ -262,8 +262,11 @@ void addRunLogRoutes(Router& router, Services& s) {
 void addArtifactRoutes(Router& router, Services& s) {
     router.add({"GET", "/api/runs/{id}/artifacts", "run.read", [&s](Shared c) { artifacts(s, c); }, "id",
                 runAttributes(s)});
-    router.add({"GET", "/api/runs/{id}/artifacts/{path...}", "run.read", [&s](Shared c) { artifact(s, c); },
-                "id", runAttributes(s)});
+    Router::Route one{"GET",      "/api/runs/{id}/artifacts/{path...}",
+                      "run.read", [&s](Shared c) { artifact(s, c); },
+                      "id",       runAttributes(s)};
+    one.unbounded = true; // a large file of another node is fetched before the answer begins
+    router.add(std::move(one));
 }
 
 } // namespace usher
