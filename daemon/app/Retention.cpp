@@ -1,12 +1,15 @@
 #include "app/Retention.h"
 
+#include <algorithm>
 #include <chrono>
+#include <span>
 
 namespace usher {
 
 namespace {
 
 constexpr int kBatch = 50; // on SQLite a batch is one turn of the writers: some milliseconds
+constexpr std::size_t kLookups = 500;
 constexpr std::chrono::milliseconds kPause{50};
 constexpr std::chrono::minutes kEvery{10};
 
@@ -18,7 +21,7 @@ Retention::Retention(RetentionRules rules, std::string nodeId, RetentionStore& s
       _logger(logger) {}
 
 void Retention::start() {
-    if (_rules.keepDays > 0 || _rules.keepRuns > 0) _thread = std::thread([this] { run(); });
+    _thread = std::thread([this] { run(); });
 }
 
 void Retention::stop() {
@@ -35,7 +38,19 @@ bool Retention::stopping() {
     return _stopping;
 }
 
+void Retention::pause() {
+    Lock lock(_mutex);
+    const Instant until = _clock.instant() + kPause;
+    while (!_stopping && _clock.instant() < until) _changed.waitUntil(lock, until);
+}
+
 Retention::Pruned Retention::prune(const RetentionRules& rules, Instant until) {
+    const Pruned pruned = deleteExpired(rules, until);
+    if (!pruned.more) discardDeleted(until);
+    return pruned;
+}
+
+Retention::Pruned Retention::deleteExpired(const RetentionRules& rules, Instant until) {
     Pruned pruned;
     while (!stopping()) {
         const auto expired = _store.findExpired(rules, _nodeId, _clock.now(), kBatch);
@@ -52,21 +67,31 @@ Retention::Pruned Retention::prune(const RetentionRules& rules, Instant until) {
             pruned.more = true;
             break;
         }
-        Lock lock(_mutex);
-        const Instant pause = _clock.instant() + kPause;
-        while (!_stopping && _clock.instant() < pause) _changed.waitUntil(lock, pause);
+        pause();
     }
     return pruned;
 }
 
-void Retention::run() {
-    while (true) {
-        {
-            Lock lock(_mutex);
-            const Instant next = _clock.instant() + kEvery;
-            while (!_stopping && _clock.instant() < next) _changed.waitUntil(lock, next);
-            if (_stopping) return;
+void Retention::discardDeleted(Instant until) {
+    // The folders first: a run has its row before it has a folder, so what has none afterwards was deleted.
+    const std::vector<std::string> runs = _files.listRuns();
+    for (std::size_t at = 0; at < runs.size() && !stopping(); at += kLookups) {
+        const auto some = std::span(runs).subspan(at, std::min(kLookups, runs.size() - at));
+        for (const std::string& run : _store.deletedOf(some)) {
+            try {
+                if (_files.tryDiscard(run))
+                    _logger.information("files of run " + run + " removed: it was deleted");
+            } catch (const std::exception& error) {
+                _logger.warning("files of run " + run + " are left behind: " + error.what());
+            }
         }
+        if (_clock.instant() >= until) return;
+        pause();
+    }
+}
+
+void Retention::run() {
+    while (!stopping()) {
         try {
             const Pruned pruned = prune(_rules, _clock.instant() + kEvery);
             if (pruned.runs > 0)
@@ -74,6 +99,9 @@ void Retention::run() {
         } catch (const std::exception& error) {
             _logger.warning("retention waits for the next time: " + std::string(error.what()));
         }
+        Lock lock(_mutex);
+        const Instant next = _clock.instant() + kEvery;
+        while (!_stopping && _clock.instant() < next) _changed.waitUntil(lock, next);
     }
 }
 

@@ -10,10 +10,11 @@
 
 namespace usher {
 
-/// Deletes runs that are older than the rules keep, with their output and artifacts: every ten minutes and
-/// when asked, a few at a time with a pause between, so that nobody waits for it. Files go before rows: what
-/// is cut off in between is finished the next time. Every node cleans up after itself. start(), stop()
-/// [main]; prune() [any-thread].
+/// Deletes runs that are older than the rules keep, with their output and artifacts: at the start, every ten
+/// minutes and when asked, a few at a time with a pause between, so that nobody waits for it. Files go before
+/// rows: what is cut off in between is finished the next time. Then the files of runs whose rows are gone:
+/// with their job, or because another node deleted a run that had an attempt here. Every node cleans up after
+/// itself. start(), stop() [main]; prune() [any-thread].
 class Retention {
 public:
     struct Pruned {
@@ -34,6 +35,9 @@ public:
 private:
     void run();
     bool stopping();
+    void pause();
+    Pruned deleteExpired(const RetentionRules& rules, Instant until);
+    void discardDeleted(Instant until);
 
     const RetentionRules _rules;
     const std::string _nodeId;

@@ -149,7 +149,7 @@ void RunScheduler::run() {
             if (!stopping) claim();
             noteLastRuns(stopping);
             if (stopping) return;
-            if (_clock.instant() >= nextPoll) pollCancels();
+            if (_clock.instant() >= nextPoll) endUnwanted();
             backoff = std::chrono::milliseconds(0);
         } catch (const StorageUnavailable& error) {
             _logger.warning("scheduler waits for the database: " + std::string(error.what()));
@@ -297,7 +297,7 @@ void RunScheduler::storeFinished(Reports& reports, std::size_t first) {
             Micros& last = _lastRuns[ends[i]->run.jobId];
             last = std::max(last, outcome.startedAt ? outcome.startedAt : outcome.completedAt);
         } else {
-            _logger.warning(line + ", but it is no longer this node's: not stored");
+            _logger.warning(line + ", but it was taken from this node or deleted: not stored");
         }
         release(outcome.runId);
     }
@@ -354,11 +354,11 @@ void RunScheduler::claim() {
     }
 }
 
-void RunScheduler::pollCancels() {
+void RunScheduler::endUnwanted() {
     if (_held.empty()) return;
     std::vector<std::string> ids;
     for (const auto& [id, _] : _held) ids.push_back(id);
-    for (const std::string& id : _store.cancelsRequested(ids)) _executor.load()->cancel(id);
+    for (const std::string& id : _store.runsToEnd(ids)) _executor.load()->cancel(id);
 }
 
 } // namespace usher

@@ -107,7 +107,8 @@ private:
     bool isFull() const { return static_cast<int>(_held.size()) >= _settings.capacity; }
     void claim();
     bool canStart();
-    void pollCancels();
+    /// Whose end was asked for, on whatever node; and those that were deleted with their job.
+    void endUnwanted();
     void report(Told told);
     void release(const std::string& runId);
 

@@ -1,6 +1,5 @@
 #include "base/Uuid.h"
 
-#include "base/Clock.h"
 #include "base/Random.h"
 #include "base/Text.h"
 
@@ -57,6 +56,12 @@ std::optional<std::string> parseUuid(std::string_view text) {
         if (dash ? out[i] != '-' : !hex) return std::nullopt;
     }
     return out;
+}
+
+std::optional<Micros> timeOfUuid(std::string_view uuid) {
+    if (!parseUuid(uuid) || uuid[14] != '7') return std::nullopt;
+    const std::string millis = std::string(uuid.substr(0, 8)) + std::string(uuid.substr(9, 4));
+    return static_cast<Micros>(std::stoull(millis, nullptr, 16)) * 1000;
 }
 
 } // namespace usher

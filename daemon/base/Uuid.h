@@ -1,5 +1,7 @@
 #pragma once
 
+#include "base/Clock.h"
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,5 +13,7 @@ namespace usher {
 std::string createUuid();
 /// The lower-case form of any 8-4-4-4-12 UUID; nothing for anything else.
 std::optional<std::string> parseUuid(std::string_view text);
+/// When createUuid() made it, to the millisecond; nothing for other versions.
+std::optional<Micros> timeOfUuid(std::string_view uuid);
 
 } // namespace usher

@@ -78,6 +78,11 @@ public:
     virtual int openArtifact(const std::string& runId, int attempt, const std::string& path) = 0;
     /// Removes the run's whole folder.
     virtual void remove(const std::string& runId) = 0;
+    /// The ids of all runs that have a folder here.
+    virtual std::vector<std::string> listRuns() = 0;
+    /// remove() of a run that is no more, unless it is at work here or began a moment ago: then false. A
+    /// leader that no daemon follows is told to end.
+    virtual bool tryDiscard(const std::string& runId) = 0;
 };
 
 } // namespace usher

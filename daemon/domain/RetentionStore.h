@@ -24,6 +24,9 @@ public:
                                                  int atMost) = 0;
     /// With all that hangs on them, in one short transaction; of these, those that have ended. How many.
     virtual int deleteRuns(std::span<const std::string> runIds) = 0;
+    /// Of these, the runs that were here and are no more. Ids from before this database began are another
+    /// one's.
+    virtual std::vector<std::string> deletedOf(std::span<const std::string> runIds) = 0;
 };
 
 } // namespace usher

@@ -139,8 +139,9 @@ public:
     }
 
     virtual Cancel requestCancel(const std::string& runId, const std::string& by, Micros now) = 0;
-    /// Of these running runs, the ones somebody wants cancelled.
-    virtual std::vector<std::string> cancelsRequested(std::span<const std::string> runIds) = 0;
+    /// Of these running runs, those to be ended: somebody wants them cancelled, or they are gone with their
+    /// job.
+    virtual std::vector<std::string> runsToEnd(std::span<const std::string> runIds) = 0;
 
     virtual Page<Run> listRuns(const RunFilter&) = 0; ///< newest first
     virtual std::optional<Run> findRun(const std::string& id) = 0;

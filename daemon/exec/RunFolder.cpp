@@ -2,9 +2,13 @@
 
 #include "base/Text.h"
 #include "base/Uuid.h"
+#include "exec/AttemptFolder.h"
 #include "exec/Files.h"
 #include "exec/Journal.h"
+#include "exec/ProcessTable.h"
+#include "exec/Remains.h"
 #include "exec/RunSpec.h"
+#include "exec/Wire.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -14,6 +18,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <memory>
 #include <system_error>
 
@@ -23,6 +28,7 @@ namespace {
 
 constexpr int kMaxDepth = 40;
 constexpr std::size_t kMaxArtifacts = 100'000;
+constexpr std::time_t kBirthSeconds = 10; ///< more than from a run's folder to its leader's identity
 
 void collect(int root, const std::string& prefix, int depth, std::vector<RunFiles::Artifact>& out) {
     UniqueFd fd = openBeneath(root, prefix.empty() ? "." : prefix, O_RDONLY | O_DIRECTORY);
@@ -159,6 +165,38 @@ void RunFolder::remove(const std::string& runId) {
     if (!removeTree(runs.get(), runId))
         throw std::system_error(errno, std::generic_category(),
                                 "cannot remove all of the folder of run " + runId);
+}
+
+std::vector<std::string> RunFolder::listRuns() {
+    UniqueFd runs(::open(_runsDir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!runs) throw std::system_error(errno, std::generic_category(), "cannot open " + _runsDir);
+    std::vector<std::string> ids = namesIn(runs.get());
+    std::erase_if(ids, [](const std::string& name) { return parseUuid(name) != name; }); // spare-UID, uUID, …
+    return ids;
+}
+
+bool RunFolder::tryDiscard(const std::string& runId) {
+    UniqueFd runs(::open(_runsDir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    UniqueFd run = runs ? openBeneath(runs.get(), runId, O_RDONLY | O_DIRECTORY) : UniqueFd();
+    struct stat st {};
+    if (!run || ::fstat(run.get(), &st) != 0) return false;
+    constexpr std::string_view attempt = "attempt-";
+    for (const std::string& name : namesIn(run.get())) {
+        const auto number = name.starts_with(attempt)
+                                ? parseInteger(std::string_view(name).substr(attempt.size()))
+                                : std::nullopt;
+        if (!number) continue;
+        const AttemptFolder folder(_runsDir, runId, static_cast<int>(*number));
+        const auto leader = folder.identity();
+        if (!leader || leader->bootId != bootId() || !isAlive(leader->pid, leader->startTicks)) continue;
+        // Nobody listens where a daemon follows, and that one ends it.
+        if (UniqueFd control = folder.connect()) sendPacket(control.get(), {{"op", "cancel"}});
+        return false;
+    }
+    const std::time_t age = std::time(nullptr) - st.st_mtime; // it changes when an attempt begins
+    if (age >= 0 && age < kBirthSeconds) return false;
+    remove(runId);
+    return true;
 }
 
 } // namespace usher

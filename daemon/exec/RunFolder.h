@@ -29,6 +29,8 @@ public:
     std::vector<Artifact> listArtifacts(const std::string& runId, int attempt) override;
     int openArtifact(const std::string& runId, int attempt, const std::string& path) override;
     void remove(const std::string& runId) override;
+    std::vector<std::string> listRuns() override;
+    bool tryDiscard(const std::string& runId) override;
 
 private:
     /// The attempt's folder; none when there is none.

@@ -30,8 +30,10 @@ public:
     std::vector<Artifact> listArtifacts(const std::string& runId, int attempt) override;
     /// Another node's artifact is fetched into a file without a name, which goes with the descriptor.
     int openArtifact(const std::string& runId, int attempt, const std::string& path) override;
-    /// Only ours.
+    // Only ours.
     void remove(const std::string& runId) override { _own.remove(runId); }
+    std::vector<std::string> listRuns() override { return _own.listRuns(); }
+    bool tryDiscard(const std::string& runId) override { return _own.tryDiscard(runId); }
 
 private:
     struct Holder {

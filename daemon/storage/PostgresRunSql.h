@@ -168,9 +168,9 @@ inline constexpr char kEnd[] =
 inline constexpr char kAskCancel[] = "UPDATE runs SET cancel_requested_at = $2::bigint WHERE id = $1::uuid";
 inline constexpr char kEvent[] = "INSERT INTO run_events (run_id, at, type, node_id, attempt, detail) "
                                  "VALUES ($1::uuid, $2::bigint, $3, $4, $5::int, $6)";
-inline constexpr char kCancelsAsked[] =
-    "SELECT id::text FROM runs WHERE id = ANY ($1::uuid[]) AND status = 'running' "
-    "AND cancel_requested_at IS NOT NULL";
+inline constexpr char kToEnd[] =
+    "SELECT u.id::text FROM unnest($1::uuid[]) u(id) WHERE NOT EXISTS (SELECT 1 FROM runs r "
+    "WHERE r.id = u.id AND (r.status <> 'running' OR r.cancel_requested_at IS NULL))";
 
 inline constexpr char kBegin[] = "BEGIN";
 inline constexpr char kCommit[] = "COMMIT";

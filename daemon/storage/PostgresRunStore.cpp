@@ -293,17 +293,17 @@ RunStore::Cancel PostgresRunStore::requestCancel(const std::string& runId, const
     return cancel;
 }
 
-std::vector<std::string> PostgresRunStore::cancelsRequested(std::span<const std::string> runIds) {
-    std::vector<std::string> wanted;
-    if (runIds.empty()) return wanted;
+std::vector<std::string> PostgresRunStore::runsToEnd(std::span<const std::string> runIds) {
+    std::vector<std::string> toEnd;
+    if (runIds.empty()) return toEnd;
     PgArray ids;
     for (const std::string& id : runIds) ids.add(id);
     const Instant deadline = storageDeadline();
     _sessions.with(deadline, [&](PgConnection& connection) {
-        const PgResult rows = connection.run(PgCommand{kCancelsAsked, {ids.take()}}, deadline);
-        for (int row = 0; row < rows.size(); ++row) wanted.push_back(rows.text(row, 0));
+        const PgResult rows = connection.run(PgCommand{kToEnd, {ids.take()}}, deadline);
+        for (int row = 0; row < rows.size(); ++row) toEnd.push_back(rows.text(row, 0));
     });
-    return wanted;
+    return toEnd;
 }
 
 } // namespace usher

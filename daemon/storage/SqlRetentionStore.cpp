@@ -1,5 +1,9 @@
 #include "storage/SqlRetentionStore.h"
 
+#include "base/Uuid.h"
+
+#include <set>
+
 namespace usher {
 
 namespace {
@@ -13,6 +17,16 @@ const std::string kOurs = "AND (r.node_id IS NULL OR r.node_id = $1 OR NOT EXIST
                           "n.heartbeat_at > CAST($2 AS bigint))) AND NOT EXISTS (SELECT 1 FROM idempotency i "
                           "WHERE i.run_id = r.id AND "
                           "i.expires_at > CAST($3 AS bigint)) ";
+
+/// $1, $2, … for these ids, which become `values`.
+std::string listed(std::span<const std::string> ids, std::vector<SqlValue>& values) {
+    std::string list;
+    for (const std::string& id : ids) {
+        values.push_back(sqlValue(id));
+        list += (list.empty() ? "$" : ", $") + std::to_string(values.size());
+    }
+    return list;
+}
 
 } // namespace
 
@@ -46,18 +60,35 @@ int SqlRetentionStore::deleteRuns(std::span<const std::string> runIds) {
     int deleted = 0;
     if (runIds.empty()) return deleted;
     std::vector<SqlValue> values;
-    std::string list;
-    for (const std::string& id : runIds) {
-        values.push_back(sqlValue(id));
-        list += (list.empty() ? "$" : ", $") + std::to_string(values.size());
-    }
-    const std::string which = "FROM runs r WHERE r.id IN (" + list + ") AND " + kEnded;
+    const std::string which = "FROM runs r WHERE r.id IN (" + listed(runIds, values) + ") AND " + kEnded;
     const std::string lock = _source.kind() == SqlSource::Kind::postgres ? "ORDER BY r.id FOR UPDATE" : "";
     _source.write([&](Poco::Data::Session& session) {
         deleted = static_cast<int>(
             sqlSelect(session, "SELECT CAST(r.id AS varchar(36)) " + which + lock, 1, values).size());
         sqlChange(session, "DELETE FROM runs WHERE id IN (SELECT r.id " + which + ")", values);
     });
+    return deleted;
+}
+
+std::vector<std::string> SqlRetentionStore::deletedOf(std::span<const std::string> runIds) {
+    std::vector<std::string> deleted;
+    if (runIds.empty()) return deleted;
+    std::vector<SqlValue> values;
+    const std::string there =
+        "SELECT CAST(id AS varchar(36)) FROM runs WHERE id IN (" + listed(runIds, values) + ")";
+    std::set<std::string> found;
+    Micros began = 0;
+    _source.read([&](Poco::Data::Session& session) {
+        const SqlRows rows = sqlSelect(session, there, 1, values);
+        for (std::size_t i = 0; i < rows.size(); ++i) found.insert(rows.text(i, 0));
+        began = sqlSelect(session,
+                          "SELECT CAST(min(applied_at) AS varchar(20)) FROM usher_migrations WHERE component "
+                          "= 'daemon'",
+                          1)
+                    .integer(0, 0);
+    });
+    for (const std::string& id : runIds)
+        if (!found.contains(id) && timeOfUuid(id).value_or(0) >= began) deleted.push_back(id);
     return deleted;
 }
 

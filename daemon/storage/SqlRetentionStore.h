@@ -13,6 +13,7 @@ public:
     std::vector<std::string> findExpired(const RetentionRules&, const std::string& nodeId, Micros now,
                                          int atMost) override;
     int deleteRuns(std::span<const std::string> runIds) override;
+    std::vector<std::string> deletedOf(std::span<const std::string> runIds) override;
 
 private:
     SqlSource& _source;

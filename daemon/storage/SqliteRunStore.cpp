@@ -104,8 +104,9 @@ constexpr char kEndTests[] =
     "WHERE run_id = ? AND status IN ('pending', 'running')";
 constexpr char kDropTests[] = "DELETE FROM run_tests WHERE run_id = ?";
 constexpr char kAskCancel[] = "UPDATE runs SET cancel_requested_at = ? WHERE id = ?";
-constexpr char kCancelAsked[] =
-    "SELECT 1 FROM runs WHERE id = ? AND status = 'running' AND cancel_requested_at IS NOT NULL";
+constexpr char kToEnd[] =
+    "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM runs WHERE id = ? AND (status <> 'running' "
+    "OR cancel_requested_at IS NULL))";
 
 ClaimedRun claimedAt(SqliteStatement& row) {
     ClaimedRun run;
@@ -352,14 +353,14 @@ RunStore::Cancel SqliteRunStore::requestCancel(const std::string& runId, const s
     return cancel;
 }
 
-std::vector<std::string> SqliteRunStore::cancelsRequested(std::span<const std::string> runIds) {
-    std::vector<std::string> wanted;
-    if (runIds.empty()) return wanted;
+std::vector<std::string> SqliteRunStore::runsToEnd(std::span<const std::string> runIds) {
+    std::vector<std::string> toEnd;
+    if (runIds.empty()) return toEnd;
     _source.read(storageDeadline(), [&](SqliteConnection& connection) {
         for (const std::string& id : runIds)
-            if (connection.statement(kCancelAsked).with(id).step()) wanted.push_back(id);
+            if (connection.statement(kToEnd).with(id).step()) toEnd.push_back(id);
     });
-    return wanted;
+    return toEnd;
 }
 
 } // namespace usher

@@ -23,7 +23,7 @@ public:
     /// that.
     RunStatus giveUp(const ClaimedRun&, const std::string& why, Micros now) override;
     Cancel requestCancel(const std::string& runId, const std::string& by, Micros now) override;
-    std::vector<std::string> cancelsRequested(std::span<const std::string> runIds) override;
+    std::vector<std::string> runsToEnd(std::span<const std::string> runIds) override;
     Page<Run> listRuns(const RunFilter& filter) override { return _reads.listRuns(filter); }
     std::optional<Run> findRun(const std::string& id) override { return _reads.findRun(id); }
 

@@ -21,6 +21,8 @@ class StoreContractRuns : public StoreFixture {
     CPPUNIT_TEST(finishAnswersEachRow);
     CPPUNIT_TEST(aLostRunIsRequeuedOrLostByPolicy);
     CPPUNIT_TEST(cancellingEndsQueuedRunsAndAsksRunningOnes);
+    CPPUNIT_TEST(aRunThatWasDeletedWithItsJobIsToEnd);
+    CPPUNIT_TEST(runsThatWereDeletedAreTold);
     CPPUNIT_TEST(cancelRacingWithClaimEndsInOneState);
     CPPUNIT_TEST(runsAreListedNewestFirst);
     CPPUNIT_TEST(resultsComeBackToTheLetter);
@@ -265,21 +267,53 @@ class StoreContractRuns : public StoreFixture {
         CPPUNIT_ASSERT_EQUAL(std::string("cancelled"), status(queued));
         CPPUNIT_ASSERT(runs().findRun(queued)->completedAt.has_value());
         CPPUNIT_ASSERT(runs().requestCancel(queued, "Ann", now()) == RunStore::Cancel::alreadyEnded);
-        CPPUNIT_ASSERT(runs().cancelsRequested(std::span(&running, 1)).empty());
+        CPPUNIT_ASSERT(runs().runsToEnd(std::span(&running, 1)).empty());
         CPPUNIT_ASSERT(runs().requestCancel(running, "Ann", now()) == RunStore::Cancel::requested);
         CPPUNIT_ASSERT(runs().requestCancel(running, "Ben", now()) == RunStore::Cancel::requested);
-        const std::vector<std::string> asked{queued, running, createUuid()};
-        CPPUNIT_ASSERT(runs().cancelsRequested(asked) == std::vector<std::string>{running});
+        const std::vector<std::string> asked{queued, running};
+        CPPUNIT_ASSERT(runs().runsToEnd(asked) == std::vector<std::string>{running});
         CPPUNIT_ASSERT(runs().findRun(running)->cancelRequested);
         CPPUNIT_ASSERT(runs().runsHeldBy("node-a").at(0).cancelRequested);
         const RunOutcome outcome = outcomeOf(run, RunStatus::cancelled);
         CPPUNIT_ASSERT(runs().finish(std::span(&outcome, 1)).at(0));
-        CPPUNIT_ASSERT(runs().cancelsRequested(asked).empty());
+        CPPUNIT_ASSERT(runs().runsToEnd(asked).empty());
         CPPUNIT_ASSERT(runs().requestCancel(createUuid(), "x", now()) == RunStore::Cancel::notFound);
         std::string timeline;
         const auto found = runs().findRun(running);
         for (const RunEvent& event : found->timeline) timeline += event.type + " ";
         CPPUNIT_ASSERT_EQUAL(std::string("queued claimed cancel-requested cancelled "), timeline);
+    }
+
+    void aRunThatWasDeletedWithItsJobIsToEnd() {
+        const Job job = newJobWithTests(1), other = newJobWithTests(1);
+        const std::string gone = queue(job), stays = queue(other);
+        const std::vector<ClaimedRun> held = claim();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, held.size());
+        const std::vector<std::string> asked{gone, stays};
+        CPPUNIT_ASSERT(runs().runsToEnd(asked).empty());
+        CPPUNIT_ASSERT(jobs().deleteJob(job.id));
+        CPPUNIT_ASSERT(runs().runsToEnd(asked) == std::vector<std::string>{gone});
+        // Nothing of it can be stored any more, and nobody minds.
+        const ClaimedRun& run = held.at(held.at(0).runId == gone ? 0 : 1);
+        CPPUNIT_ASSERT(!runs().recordStarted(run, "none", now()));
+        CPPUNIT_ASSERT(!runs().recordTest(run, RunTest{}));
+        CPPUNIT_ASSERT(!runs().retry(outcomeOf(run, RunStatus::failed), std::chrono::milliseconds(1)));
+        const RunOutcome outcome = outcomeOf(run, RunStatus::cancelled);
+        CPPUNIT_ASSERT(!runs().finish(std::span(&outcome, 1)).at(0));
+        runs().giveUp(run, "gone", now());
+        CPPUNIT_ASSERT(!runs().findRun(gone));
+    }
+
+    void runsThatWereDeletedAreTold() {
+        const Job job = newJobWithTests(1);
+        const std::string there = queue(job), ended = queue(job), gone = createUuid(), other = createUuid();
+        runs().requestCancel(ended, "Ann", now());
+        // Nobody knows whose runs these are: one of before this database, one whose id does not tell when.
+        const std::string old = "00000000-0001-7000-8000-000000000001";
+        const std::string foreign = "2f1f0d3a-0000-4000-8000-000000000000";
+        const std::vector<std::string> asked{there, gone, old, ended, foreign, other};
+        CPPUNIT_ASSERT((db().retention().deletedOf(asked) == std::vector<std::string>{gone, other}));
+        CPPUNIT_ASSERT(db().retention().deletedOf({}).empty());
     }
 
     void cancelRacingWithClaimEndsInOneState() {

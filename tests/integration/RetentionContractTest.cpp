@@ -5,6 +5,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include <filesystem>
+#include <thread>
 
 using namespace usher;
 using namespace usher::test;
@@ -15,6 +16,8 @@ class RetentionContractTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(oldRunsGoWithTheirFiles);
     CPPUNIT_TEST(theNewestOfEachJobStay);
     CPPUNIT_TEST(onlyAdminsPrune);
+    CPPUNIT_TEST(aDeletedJobsRunEndsAndItsFilesGo);
+    CPPUNIT_TEST(aRunThatWasDeletedWhileNobodyLookedEnds);
     CPPUNIT_TEST_SUITE_END();
 
     static std::string runToEnd(World& w, const std::string& job, const std::string& key, Headers more = {}) {
@@ -33,6 +36,30 @@ class RetentionContractTest : public CppUnit::TestFixture {
     }
     static std::string hoursAgo(int hours) {
         return std::to_string(SystemClock().now() - hours * 3600ll * 1'000'000);
+    }
+
+    /// A run of this job that sleeps, and the process that does.
+    static std::pair<std::string, std::string> sleeper(World& w, const std::string& job,
+                                                       const std::string& key) {
+        Answer answer = w.trigger(job, key);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(answer.body, 202, answer.status);
+        const std::string run = answer.json()["data"]["runId"];
+        std::string pid;
+        eventually(w, [&] {
+            Answer log = w.admin("GET", "/api/runs/" + run + "/log?test=0");
+            pid = log.status == 200 ? log.body.substr(0, log.body.find('\n')) : "";
+            return !pid.empty();
+        });
+        CPPUNIT_ASSERT(std::filesystem::exists("/proc/" + pid));
+        return {run, pid};
+    }
+    template <class Ready>
+    static void eventually(World& w, Ready ready) {
+        for (int i = 0; i < 600; ++i) {
+            if (ready()) return;
+            std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        }
+        CPPUNIT_FAIL("this did not come about\n" + w.log());
     }
 
     void oldRunsGoWithTheirFiles() {
@@ -87,6 +114,38 @@ class RetentionContractTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(400, w.admin("POST", "/api/runs/prune", {{"days", 1}}).status);
         auto key = w.createKey(w.createJob({"true"}));
         CPPUNIT_ASSERT(w.as(key.key, "POST", "/api/runs/prune", Json::object()).status >= 401);
+    }
+
+    void aDeletedJobsRunEndsAndItsFilesGo() {
+        World w("capacity = 1\n");
+        std::string job = w.createJob({"echo $$; exec sleep 300"}), other = w.createJob({"true"});
+        auto key = w.createKey(job), otherKey = w.createKey(other);
+        std::string kept = runToEnd(w, other, otherKey.key);
+        const auto [run, pid] = sleeper(w, job, key.key);
+        CPPUNIT_ASSERT_EQUAL(200, w.admin("DELETE", "/api/jobs/" + job).status);
+        // There is room for one: this one begins when the other has gone.
+        std::string next = runToEnd(w, other, otherKey.key);
+        CPPUNIT_ASSERT(!std::filesystem::exists("/proc/" + pid));
+        eventually(w, [&] { return prune(w, Json::object()) == 0 && !hasFiles(w, run); });
+        CPPUNIT_ASSERT(hasFiles(w, kept) && hasFiles(w, next));
+        // What is no run's stays: the tests' next run needs it.
+        std::size_t others = 0;
+        for (const auto& entry : std::filesystem::directory_iterator(w.folder() + "/state/runs"))
+            others += entry.path().filename().string().size() != run.size();
+        CPPUNIT_ASSERT(others > 0);
+        CPPUNIT_ASSERT(hasFiles(w, runToEnd(w, other, otherKey.key)));
+    }
+
+    void aRunThatWasDeletedWhileNobodyLookedEnds() {
+        World w("capacity = 1\n");
+        std::string job = w.createJob({"echo $$; exec sleep 300"});
+        auto key = w.createKey(job);
+        const auto [run, pid] = sleeper(w, job, key.key);
+        w.kill9();
+        w.sql("DELETE FROM runs WHERE id = '" + run + "'");
+        w.start();
+        eventually(w, [&] { return !std::filesystem::exists("/proc/" + pid); });
+        eventually(w, [&] { return prune(w, Json::object()) == 0 && !hasFiles(w, run); });
     }
 };
 CPPUNIT_TEST_SUITE_REGISTRATION(RetentionContractTest);

@@ -56,7 +56,7 @@ public:
         return RunStatus::lost;
     }
     Cancel requestCancel(const std::string&, const std::string&, Micros) override { return Cancel::notFound; }
-    std::vector<std::string> cancelsRequested(std::span<const std::string>) override { return {}; }
+    std::vector<std::string> runsToEnd(std::span<const std::string>) override { return {}; }
     Page<Run> listRuns(const RunFilter&) override { return {}; }
     std::optional<Run> findRun(const std::string&) override { return {}; }
 
