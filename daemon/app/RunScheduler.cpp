@@ -112,10 +112,6 @@ void RunScheduler::vanished(const ClaimedRun& run, const std::string& why) {
     report(Vanished{run, why});
 }
 
-void RunScheduler::release(const std::string& runId) {
-    _held.erase(runId);
-}
-
 void RunScheduler::run() {
     std::minstd_rand random{std::random_device{}()};
     bool recovered = false;
@@ -172,9 +168,9 @@ void RunScheduler::recover() {
     const BootMillis lease = _leaseUntil; // from before we ask what is ours
     for (ClaimedRun& run : _store.runsHeldBy(_settings.nodeId)) {
         run.leaseUntil = lease;
-        std::string id = run.runId;
-        if (_held.contains(id)) continue;
-        auto [held, _] = _held.emplace(id, std::move(run));
+        const std::string id = run.runId;
+        const auto [held, added] = _held.try_emplace(nameOf(run), std::move(run));
+        if (!added) continue;
         switch (_executor.load()->recover(held->second)) {
         case Executor::Recovery::attached:
             _logger.information("run " + shortId(id) + " attempt=" + std::to_string(held->second.attempt) +
@@ -256,7 +252,7 @@ void RunScheduler::giveUp(const Vanished& vanished) {
                     " attempt=" + std::to_string(vanished.run.attempt) + " " + std::string(toText(status)) +
                     ": " + vanished.why);
     _feed.stateChanged(vanished.run.runId, status, vanished.run.attempt);
-    release(vanished.run.runId);
+    _held.erase(nameOf(vanished.run));
 }
 
 bool RunScheduler::tryRetry(const Finished& finished) {
@@ -266,7 +262,7 @@ bool RunScheduler::tryRetry(const Finished& finished) {
     _logger.information("run " + shortId(outcome.runId) + " job=" + finished.run.jobName +
                         " attempt=" + std::to_string(outcome.attempt) + " " + describe(outcome) +
                         ", again in " + std::to_string(delay->count()) + "ms");
-    release(outcome.runId);
+    _held.erase(nameOf(finished.run));
     _feed.stateChanged(outcome.runId, RunStatus::queued, outcome.attempt + 1);
     return true;
 }
@@ -299,7 +295,7 @@ void RunScheduler::storeFinished(Reports& reports, std::size_t first) {
         } else {
             _logger.warning(line + ", but it was taken from this node or deleted: not stored");
         }
-        release(outcome.runId);
+        _held.erase(nameOf(ends[i]->run));
     }
     std::erase_if(reports, [&](const Report& report) { return stored.contains(nameOf(report.run())); });
 }
@@ -348,7 +344,8 @@ void RunScheduler::claim() {
         for (ClaimedRun& run : runs) {
             _gauge.left(run.jobId);
             run.leaseUntil = lease;
-            auto [held, _] = _held.insert_or_assign(run.runId, std::move(run));
+            const std::string name = nameOf(run);
+            auto [held, _] = _held.insert_or_assign(name, std::move(run));
             _executor.load()->start(held->second);
         }
     }
@@ -357,7 +354,7 @@ void RunScheduler::claim() {
 void RunScheduler::endUnwanted() {
     if (_held.empty()) return;
     std::vector<std::string> ids;
-    for (const auto& [id, _] : _held) ids.push_back(id);
+    for (const auto& [_, run] : _held) ids.push_back(run.runId);
     for (const std::string& id : _store.runsToEnd(ids)) _executor.load()->cancel(id);
 }
 

@@ -110,7 +110,6 @@ private:
     /// Whose end was asked for, on whatever node; and those that were deleted with their job.
     void endUnwanted();
     void report(Told told);
-    void release(const std::string& runId);
 
     const Settings _settings;
     RunStore& _store;
@@ -123,7 +122,9 @@ private:
     std::atomic<bool> _draining{false};
     std::atomic<bool> _claiming{true};
     std::atomic<BootMillis> _leaseUntil{0};
-    std::map<std::string, ClaimedRun> _held; ///< [scheduler]
+    /// [scheduler] By run and attempt: a node that slept for longer than its lease may claim the next attempt
+    /// of a run that was taken from it before its leader has ended the one before.
+    std::map<std::string, ClaimedRun> _held;
     std::string _problem;                    ///< [scheduler] the executor's, as logged
     RetryPolicy _retries;                    ///< [scheduler]
     std::map<std::string, Micros> _lastRuns; ///< [scheduler] by job; not stored yet

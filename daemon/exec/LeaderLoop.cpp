@@ -93,7 +93,7 @@ void LeaderProcess::Loop::work() {
             } else if (fd == _launcher.descriptor()) {
                 onLauncher();
             } else {
-                for (auto& [id, one] : _runs)
+                for (auto& [name, one] : _runs)
                     if (one.control.get() == fd) {
                         onControl(one);
                         break;
@@ -121,10 +121,8 @@ void LeaderProcess::Loop::takeCommands() {
 
 void LeaderProcess::Loop::onLease(const Lease& lease) {
     for (const HeldRun& held : lease.runs) {
-        auto at = _runs.find(held.runId);
-        if (at == _runs.end() || at->second.run.attempt != held.attempt ||
-            at->second.run.leaseEpoch != held.leaseEpoch)
-            continue;
+        auto at = _runs.find({held.runId, held.attempt});
+        if (at == _runs.end() || at->second.run.leaseEpoch != held.leaseEpoch) continue;
         at->second.run.leaseUntil = lease.until;
         if (at->second.state == State::following) brief(at->second);
     }
@@ -136,8 +134,8 @@ void LeaderProcess::Loop::brief(const Followed& one) {
 }
 
 LeaderProcess::Loop::Followed* LeaderProcess::Loop::add(ClaimedRun run) {
-    std::string id = run.runId;
-    auto [at, added] = _runs.try_emplace(id, std::move(run), _settings.runsDir);
+    const Name name = nameOf(run);
+    auto [at, added] = _runs.try_emplace(name, std::move(run), _settings.runsDir);
     if (!added) return nullptr;
     at->second.since = _clock.instant();
     return &at->second;
@@ -165,12 +163,14 @@ void LeaderProcess::Loop::onAttach(ClaimedRun run) {
 }
 
 void LeaderProcess::Loop::onCancel(const std::string& runId) {
-    auto at = _runs.find(runId);
-    if (at == _runs.end()) return;
-    Followed& one = at->second;
-    one.cancelled = true;
-    if (one.state == State::waiting) return finishWithout(one, RunStatus::cancelled, "");
-    if (one.control) sendPacket(one.control.get(), {{"op", "cancel"}});
+    for (auto at = _runs.lower_bound({runId, 0}); at != _runs.end() && at->first.first == runId;) {
+        Followed& one = (at++)->second;
+        one.cancelled = true;
+        if (one.state == State::waiting)
+            finishWithout(one, RunStatus::cancelled, "");
+        else if (one.control)
+            sendPacket(one.control.get(), {{"op", "cancel"}});
+    }
 }
 
 bool LeaderProcess::Loop::ask(Followed& one) {
@@ -202,7 +202,7 @@ bool LeaderProcess::Loop::ask(Followed& one) {
 void LeaderProcess::Loop::onLauncher() {
     while (auto answer = _launcher.receive()) {
         if (answer->value("op", "") != "refused") continue;
-        auto at = _runs.find(answer->value("run", ""));
+        auto at = _runs.find({answer->value("run", ""), answer->value("attempt", 0)});
         if (at == _runs.end() || at->second.state != State::asked) continue;
         Followed& one = at->second;
         one.control.reset();
@@ -252,11 +252,11 @@ void LeaderProcess::Loop::tick() {
     Instant now = _clock.instant();
     _launcher.tick(now);
     noteProblem();
-    std::vector<std::string> due;
-    for (auto& [id, one] : _runs)
-        if (one.nextAt && *one.nextAt <= now) due.push_back(id);
-    for (const std::string& id : due) {
-        auto at = _runs.find(id);
+    std::vector<Name> due;
+    for (auto& [name, one] : _runs)
+        if (one.nextAt && *one.nextAt <= now) due.push_back(name);
+    for (const Name& name : due) {
+        auto at = _runs.find(name);
         if (at == _runs.end()) continue;
         at->second.nextAt.reset();
         if (at->second.state == State::waiting)
@@ -276,7 +276,7 @@ void LeaderProcess::Loop::noteProblem() {
 
 int LeaderProcess::Loop::untilNext() const {
     std::optional<Instant> next = _launcher.nextTick();
-    for (const auto& [id, one] : _runs)
+    for (const auto& [name, one] : _runs)
         if (one.nextAt && (!next || *one.nextAt < *next)) next = one.nextAt;
     if (!next) return -1;
     auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - _clock.instant()).count();

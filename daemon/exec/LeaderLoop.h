@@ -11,6 +11,7 @@
 #include <map>
 #include <string>
 #include <thread>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -106,7 +107,11 @@ private:
     std::string _sandbox;
     UniqueFd _epoll, _wake;
     int _watchedLauncher = -1;
-    std::map<std::string, Followed> _runs; ///< by run id; loop thread only
+    /// Run and attempt: of a run that was taken from this node while it slept, the next attempt may be here
+    /// before the one before has ended.
+    using Name = std::pair<std::string, int>;
+    static Name nameOf(const ClaimedRun& run) { return {run.runId, run.attempt}; }
+    std::map<Name, Followed> _runs; ///< loop thread only
 
     std::string _noted; ///< _problem; loop thread only
 

@@ -116,7 +116,7 @@ void LeaderProcess::Loop::finish(Followed& one, RunOutcome outcome) {
     if (outcome.status == RunStatus::lost) return vanish(one, outcome.errorDetails);
     ClaimedRun run = std::move(one.run);
     outcome.leaseEpoch = run.leaseEpoch;
-    _runs.erase(run.runId);
+    _runs.erase(nameOf(run));
     _listener.finished(run, std::move(outcome));
 }
 
@@ -137,7 +137,7 @@ void LeaderProcess::Loop::finishWithout(Followed& one, RunStatus status, const s
 
 void LeaderProcess::Loop::vanish(Followed& one, const std::string& why) {
     ClaimedRun run = std::move(one.run);
-    _runs.erase(run.runId);
+    _runs.erase(nameOf(run));
     _listener.vanished(run, why);
 }
 

@@ -156,6 +156,7 @@ class RunSchedulerTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aLongerRunsStartIsToldSoonAllTheSame);
     CPPUNIT_TEST(stepsComeBeforeTheEndThatIsNotStoredWithThem);
     CPPUNIT_TEST(anEndMakesRoomForTheNextRun);
+    CPPUNIT_TEST(anAttemptThatWasTakenAwayDoesNotFreeTheNextOnesPlace);
     CPPUNIT_TEST(whatCannotBeStartedIsNotClaimed);
     CPPUNIT_TEST(whoStopsClaimsNothingWhateverABeatSays);
     CPPUNIT_TEST(whileTheDatabaseIsAwayNothingIsLost);
@@ -211,6 +212,39 @@ class RunSchedulerTest : public CppUnit::TestFixture {
         HandExecutor executor;
         std::unique_ptr<RunScheduler> scheduler;
     };
+
+    /// The node slept for longer than its lease: its run was taken, and it claims the next attempt itself
+    /// while its own leader still ends the one before.
+    void anAttemptThatWasTakenAwayDoesNotFreeTheNextOnesPlace() {
+        Node node(2, 1);
+        const auto queue = [&](const ClaimedRun& run) {
+            std::lock_guard lock(node.store.mutex);
+            node.store.queue.push_back(run);
+            node.scheduler->wake();
+        };
+        const auto seesWhatWaits = [&] {
+            for (int i = 0; i < 3; ++i) {
+                const std::uint64_t turns = node.scheduler->turns();
+                node.scheduler->wake();
+                CPPUNIT_ASSERT(eventually([&] { return node.scheduler->turns() > turns; }));
+            }
+        };
+        ClaimedRun run = node.executor.run(0);
+        ++run.attempt;
+        ++run.leaseEpoch;
+        queue(run);
+        CPPUNIT_ASSERT(eventually([&] { return node.executor.started() == 2; }));
+        run.runId = "run-other";
+        queue(run);
+        run.runId = "run-third";
+        queue(run);
+        seesWhatWaits();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{2}, node.executor.started()); // both attempts are at work
+        node.ends(0);
+        CPPUNIT_ASSERT(eventually([&] { return node.executor.started() == 3; }));
+        seesWhatWaits();
+        CPPUNIT_ASSERT_EQUAL(std::size_t{3}, node.executor.started()); // the second one still is
+    }
 
     void whatCannotBeStartedIsNotClaimed() {
         Node node(1, 2);

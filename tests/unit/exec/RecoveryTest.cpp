@@ -28,6 +28,7 @@ class RecoveryTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aKilledLeaderIsGoneAndItsTestsToo);
     CPPUNIT_TEST(aLeaderThatDiesUnderTheDaemonVanishes);
     CPPUNIT_TEST(startingTheSameAttemptTwiceRunsItOnce);
+    CPPUNIT_TEST(theNextAttemptIsLedBesideTheOneBefore);
     CPPUNIT_TEST(aSecondDaemonsStartFollowsTheFirstLeader);
     CPPUNIT_TEST(aKilledLauncherComesBackAndRunsGoOn);
     CPPUNIT_TEST(aLauncherThatCannotServeIsTold);
@@ -179,6 +180,23 @@ class RecoveryTest : public CppUnit::TestFixture {
         host.executor->start(job);
         CPPUNIT_ASSERT(eventually([&] { return host.listener.finishes(job.runId) == 2; }));
         CPPUNIT_ASSERT_EQUAL(std::string("once\n"), host.log(job.runId));
+    }
+    /// A node that slept for longer than its lease claims the next attempt before its leader has ended the
+    /// one before.
+    void theNextAttemptIsLedBesideTheOneBefore() {
+        Host host;
+        ClaimedRun first = host.job({"echo up; exec sleep 86419"}), second = first;
+        second.attempt = 2;
+        second.leaseEpoch = 8;
+        host.executor->start(first);
+        CPPUNIT_ASSERT(eventually([&] { return host.log(first.runId) == "up\n"; }));
+        host.executor->start(second);
+        CPPUNIT_ASSERT(eventually([&] { return host.log(first.runId, 0, 2) == "up\n"; }));
+        // Who wants the run to end means both.
+        host.executor->cancel(first.runId);
+        CPPUNIT_ASSERT(eventually([&] { return host.listener.finishes(first.runId) == 2; }));
+        CPPUNIT_ASSERT(!alive("86419"));
+        CPPUNIT_ASSERT(host.hasResult(first) && host.hasResult(second));
     }
     void aSecondDaemonsStartFollowsTheFirstLeader() {
         Host host;
