@@ -59,7 +59,7 @@ SessionPlugin::SessionPlugin(auth::Host host, const auth::Config& config)
       _database(plugin::openDatabase(_settings.databaseUrl, _settings.databasePassword, kConnections,
                                      turnOf(host))),
       _throttle([] { return std::chrono::steady_clock::now(); }) {
-    config.expectOnly({"database", "database_password_file", "secret_file", "cookie_prefix"});
+    config.expectOnly({"database", "secret_file", "cookie_prefix"});
 }
 
 SessionPlugin::~SessionPlugin() {

@@ -12,16 +12,12 @@ using auth::ConfigError;
 constexpr std::size_t kGoodSecret = 32;
 
 void readDatabase(Settings& settings, const auth::Host& host, const auth::Config& config) {
-    const std::string database = config.text("database", "shared");
-    if (database == "shared") {
-        settings.databaseUrl = host.secret("database.url").value_or("");
-        settings.databasePassword = host.secret("database.password").value_or("");
-        if (settings.databaseUrl.empty())
-            throw ConfigError("no database: write `database = shared` in the section [plugins.session]");
-        return;
-    }
-    settings.databaseUrl = database;
-    settings.databasePassword = host.secret("database_password").value_or("");
+    if (config.text("database", "shared") != "shared")
+        throw ConfigError("the key database has one value: shared, the daemon's own database");
+    settings.databaseUrl = host.secret("database.url").value_or("");
+    settings.databasePassword = host.secret("database.password").value_or("");
+    if (settings.databaseUrl.empty())
+        throw ConfigError("no database: write `database = shared` in the section [plugins.session]");
 }
 
 /// On SQLite there is one node, which may make its own secret; nodes that share a database must share the
@@ -74,8 +70,7 @@ Settings Settings::read(const auth::Host& host, const auth::Config& config) {
 }
 
 std::vector<auth::ConfigKey> Settings::keys() {
-    return {{"database", USHER_KEY_TEXT, "shared", "shared: the daemon's own; or a url like [database] url"},
-            {"database_password_file", USHER_KEY_FILE, "", "file with the password of a database of its own"},
+    return {{"database", USHER_KEY_TEXT, "shared", "where users are: shared, the daemon's own database"},
             {"secret_file", USHER_KEY_FILE, "",
              "file with the secret that signs cookies, 32 characters or more, the same on every node; made "
              "by itself "

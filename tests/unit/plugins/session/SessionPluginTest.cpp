@@ -227,10 +227,11 @@ class SessionPluginTest : public SessionFixture {
         std::set<std::string> keys;
         for (std::size_t i = 0; i < w.node->schema().key_count; ++i)
             keys.insert(std::string(usher::auth::view(w.node->schema().keys[i].name)));
-        CPPUNIT_ASSERT(keys == (std::set<std::string>{"database", "database_password_file", "secret_file",
-                                                      "cookie_prefix"}));
+        CPPUNIT_ASSERT(keys == (std::set<std::string>{"database", "secret_file", "cookie_prefix"}));
         CPPUNIT_ASSERT_EQUAL(USHER_FAILED, with({{"cookie_prefix", "a;b"}}));
-        CPPUNIT_ASSERT_EQUAL(USHER_FAILED, with({{"database", "mysql://x"}}));
+        // Its tables are in the daemon's database: usherd hands out no other.
+        CPPUNIT_ASSERT_EQUAL(USHER_FAILED, with({{"database", w.databases.sqlite() + "-other"}}));
+        CPPUNIT_ASSERT_EQUAL(USHER_FAILED, with({{"database_password_file", "/any"}}));
         CPPUNIT_ASSERT_EQUAL(USHER_FAILED, with({{"typo", "1"}}));
         CPPUNIT_ASSERT(w.node->log().back().find("typo") != std::string::npos);
     }
