@@ -66,13 +66,16 @@ Page readPage(const Ask& ask) {
     Page page;
     if (ask.limit) {
         const auto limit = plugin::parseInteger(*ask.limit);
-        page.limit = limit && *limit >= 1 && *limit <= 200 ? static_cast<std::size_t>(*limit) : 0;
+        if (limit && *limit >= 1 && *limit <= 200)
+            page.limit = static_cast<std::size_t>(*limit);
+        else
+            page.wrong = "limit";
     }
     if (ask.cursor) {
         const std::optional<std::string> after = plugin::fromHex(*ask.cursor);
         if (!after || !plugin::isUtf8(*after) || after->find('\0') != std::string::npos ||
             after->size() > 1024)
-            page.limit = 0;
+            page.wrong = page.wrong.empty() ? "cursor" : page.wrong;
         else
             page.after = *after;
     }

@@ -20,10 +20,11 @@ auth::HttpResponse tooBusy(const Ask& ask);
 plugin::Json toJson(const User& user);
 plugin::Json toJson(const SignedIn& session);
 
-/// `?limit` (1 to 200, default 100) and `?cursor` (hex of the last key) of a list. `limit` 0: not valid.
+/// `?limit` (1 to 200, default 100) and `?cursor` (hex of the last key) of a list.
 struct Page {
     std::size_t limit = 100;
     std::string after;
+    std::string wrong; ///< the field that is not valid; empty: both are
 };
 Page readPage(const Ask& ask);
 std::string cursorOf(const std::string& lastKey);

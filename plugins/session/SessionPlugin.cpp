@@ -125,7 +125,7 @@ auth::HttpResponse SessionPlugin::serve(std::uint32_t route, const Ask& ask) try
     return storageUnavailable(ask);
 } catch (const std::exception& error) {
     host().log(USHER_LOG_ERROR, error.what(), 0, {{"request", ask.requestId}});
-    return refuse(ask, 500, "INTERNAL_ERROR", "Internal error", "The log of this server says more.");
+    return refuse(ask, 500, "INTERNAL", "Internal error", "The log of this server says more.");
 }
 
 Audit SessionPlugin::auditor() {

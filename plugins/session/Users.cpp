@@ -34,9 +34,13 @@ std::optional<std::string> readName(Body& body) {
     return name;
 }
 
-auth::HttpResponse invalidPage(const Ask& ask) {
-    return refuse(ask, 400, "INVALID_QUERY", "Invalid query",
-                  "limit is 1 to 200; cursor is a nextCursor given before.");
+/// In the words of the daemon's own lists.
+auth::HttpResponse invalidPage(const Ask& ask, const std::string& field) {
+    const std::string rule = field == "limit" ? "must be a whole number from 1 to 200"
+                                              : "must be a nextCursor that was given before";
+    Json details = Json::array();
+    details.push_back({{"field", field}, {"message", rule}});
+    return refuse(ask, 400, "INVALID_REQUEST", "Invalid request", field + ": " + rule, details);
 }
 
 /// Rows were read to one beyond the page: takes that one off and gives the cursor of what follows, or null.
@@ -85,7 +89,7 @@ auth::HttpResponse Users::setUp(const Ask& ask) {
 
 auth::HttpResponse Users::list(const Ask& ask) {
     const Page page = readPage(ask);
-    if (page.limit == 0) return invalidPage(ask);
+    if (!page.wrong.empty()) return invalidPage(ask, page.wrong);
     std::vector<User> users = _users.list(ask.deadline, page.after, page.limit + 1);
     Json next = cutPage(users, page, [](const User& last) { return last.email; });
     Json list = Json::array();
@@ -161,7 +165,7 @@ auth::HttpResponse Users::change(const Ask& ask) {
 
 auth::HttpResponse Users::listSessions(const Ask& ask) {
     const Page page = readPage(ask);
-    if (page.limit == 0) return invalidPage(ask);
+    if (!page.wrong.empty()) return invalidPage(ask, page.wrong);
     std::vector<SignedIn> sessions = _sessions.list(ask.deadline, page.after, page.limit + 1);
     Json next = cutPage(sessions, page, [](const SignedIn& last) { return last.sessionId; });
     Json list = Json::array();

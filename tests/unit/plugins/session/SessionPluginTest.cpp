@@ -18,6 +18,7 @@ class SessionPluginTest : public SessionFixture {
     CPPUNIT_TEST(auditRecordsSayWhoDidWhatAndNoSecret);
     CPPUNIT_TEST(theDocumentNamesEveryRouteAndNoOther);
     CPPUNIT_TEST(theSectionHasItsKeysAndNoOther);
+    CPPUNIT_TEST(whatNobodyExpectedIsAnInternalError);
     CPPUNIT_TEST(withoutTheDatabaseEveryAnswerIs503);
     CPPUNIT_TEST_SUITE_END();
 
@@ -234,6 +235,17 @@ class SessionPluginTest : public SessionFixture {
         CPPUNIT_ASSERT_EQUAL(USHER_FAILED, with({{"database_password_file", "/any"}}));
         CPPUNIT_ASSERT_EQUAL(USHER_FAILED, with({{"typo", "1"}}));
         CPPUNIT_ASSERT(w.node->log().back().find("typo") != std::string::npos);
+    }
+    void whatNobodyExpectedIsAnInternalError() {
+        World w;
+        w.url = w.databases.sqlite();
+        w.node = node(w, "node");
+        w.node->up();
+        w.user("ann", "admin");
+        execute(w.url, "DROP TABLE account");
+        const Reply reply = w.signIn("ann@example.com");
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(reply.body.dump(), 500, reply.status);
+        CPPUNIT_ASSERT_EQUAL(std::string("INTERNAL"), reply.code);
     }
     void withoutTheDatabaseEveryAnswerIs503() {
         World w;

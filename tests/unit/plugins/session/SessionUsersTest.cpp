@@ -47,8 +47,17 @@ class SessionUsersTest : public SessionFixture {
                                  rest.body["users"][0]["email"].get<std::string>());
             CPPUNIT_ASSERT(rest.body["nextCursor"].is_null());
             for (const char* bad : {"limit=0", "limit=201", "limit=x", "cursor=zz"})
-                CPPUNIT_ASSERT_EQUAL(
-                    400, w.node->send("GET", std::string("/api/users?") + bad, nullptr, ann).status);
+                for (const char* list : {"/api/users?", "/api/sessions?"}) {
+                    const Reply refused = w.node->send("GET", std::string(list) + bad, nullptr, ann);
+                    CPPUNIT_ASSERT_EQUAL(400, refused.status);
+                    // As the daemon's own lists say it.
+                    CPPUNIT_ASSERT_EQUAL(std::string("INVALID_REQUEST"), refused.code);
+                    const auto fault = refused.body["details"][0];
+                    const std::string field = fault["field"];
+                    CPPUNIT_ASSERT_EQUAL(std::string(bad).substr(0, field.size()), field);
+                    CPPUNIT_ASSERT_EQUAL(field + ": " + fault["message"].get<std::string>(),
+                                         refused.body["message"].get<std::string>());
+                }
 
             const Reply changed =
                 w.node->send("PATCH", "/api/users/" + id, {{"role", "editor"}, {"name", "Robert"}}, ann);
