@@ -117,8 +117,8 @@ int run(Config config, const ConfigDefaults& defaults, const sigset_t& signals, 
     metrics.addSource([&] { return samplesOf(plugins, health, audit, shadow.get()); });
 
     GuessThrottle throttle(config.throttleExempt);
-    Gate gate({config.trustedProxies, config.publicUrl, config.port}, trigger, runs, manage, throttle, timers,
-              audit);
+    Gate gate({config.trustedProxies, config.publicUrl, config.port, !config.tlsCertificate.empty()}, trigger,
+              runs, manage, throttle, timers, audit);
     BlockingPool pool(16, 2000);
     Router router(gate, pool, timers, Poco::Logger::get("http"));
     Services services{database->jobs(),

@@ -50,6 +50,11 @@ std::shared_ptr<AuthRequest> Gate::question(const HttpRequest& request, const st
     return question;
 }
 
+std::string Gate::baseUrl() const {
+    if (!_settings.publicUrl.empty()) return _settings.publicUrl;
+    return (_settings.tls ? "https://127.0.0.1:" : "http://127.0.0.1:") + std::to_string(_port);
+}
+
 Authenticator& Gate::chainFor(const std::string& action) const {
     if (action == "job.trigger") return _trigger;
     return action.starts_with("run.") ? _run : _manage;

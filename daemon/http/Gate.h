@@ -23,6 +23,7 @@ public:
         std::vector<Cidr> trustedProxies;
         std::string publicUrl;
         int port = 0;
+        bool tls = false;                       ///< the listener speaks nothing else
         std::chrono::milliseconds budget{1800}; ///< for everything that a request waits for
     };
 
@@ -44,6 +45,9 @@ public:
                 const std::string& auditMessage);
 
     const Settings& settings() const { return _settings; }
+    /// Where clients reach us, without a slash at its end: public_url; without it our own door on this
+    /// machine.
+    std::string baseUrl() const;
     /// The port that the listener got, when the configuration left it open.
     void setPort(int port) { _port = port; }
 

@@ -2,6 +2,8 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 using namespace usher;
@@ -22,6 +24,7 @@ class ManagementContractTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aCookieNeedsAnOriginThatIsOurs);
     CPPUNIT_TEST(signOutKillsTheSessionAtOnce);
     CPPUNIT_TEST(setupHappensOnce);
+    CPPUNIT_TEST(theTriggerGuideNamesThePortThatIsServed);
     CPPUNIT_TEST(listsArePagedByCursor);
     CPPUNIT_TEST_SUITE_END();
 
@@ -330,6 +333,18 @@ class ManagementContractTest : public CppUnit::TestFixture {
                  {{"token", std::string(32, 'x')}, {"email", "b@example.test"}, {"password", "long enough"}});
         CPPUNIT_ASSERT_EQUAL_MESSAGE(again.body, 409, again.status);
         CPPUNIT_ASSERT_EQUAL(std::string("SETUP_DONE"), again.code());
+    }
+
+    void theTriggerGuideNamesThePortThatIsServed() {
+        World w("", false);
+        std::filesystem::create_directory(w.folder() + "/conf.d");
+        std::ofstream(w.folder() + "/conf.d/50-port.conf") << "[http]\nport = 0\n";
+        w.start();
+        const std::string path = "/api/jobs/" + w.createJob({"true"}) + "/trigger";
+        const Json guide = w.admin("GET", path).json()["trigger"];
+        const std::string url = guide["url"];
+        CPPUNIT_ASSERT_EQUAL("http://127.0.0.1:" + std::to_string(w.port()) + path, url);
+        CPPUNIT_ASSERT(guide["curl"].get<std::string>().ends_with(" " + url));
     }
 
     void listsArePagedByCursor() {

@@ -132,12 +132,17 @@ void World::start() {
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&actions, 1, logFile.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
     posix_spawn_file_actions_adddup2(&actions, 1, 2);
+    const std::size_t before = log().size();
     std::string flag = "--config";
     char* arguments[] = {program.data(), flag.data(), _config.data(), nullptr};
     int error = ::posix_spawn(&_pid, program.c_str(), &actions, nullptr, arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
     CPPUNIT_ASSERT_EQUAL(0, error);
     for (int i = 0; i < 600; ++i) {
+        // Where a drop-in says `port = 0`, only the log tells which one it is.
+        const std::string said = log().substr(before), mark = " listens on 127.0.0.1:";
+        if (const auto at = said.find(mark); at != said.npos)
+            _port = std::atoi(said.c_str() + at + mark.size());
         Http http(_port);
         if (http.request("GET", "/healthz").status == 200) return;
         if (::waitpid(_pid, nullptr, WNOHANG) == _pid) {

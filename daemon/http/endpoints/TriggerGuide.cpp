@@ -14,10 +14,7 @@ void guide(Services& services, Context& context) {
         context.refuse(notFound("Job", "JOB_NOT_FOUND"));
         return;
     }
-    const auto& settings = services.gate.settings();
-    std::string base =
-        settings.publicUrl.empty() ? "http://127.0.0.1:" + std::to_string(settings.port) : settings.publicUrl;
-    std::string url = base + "/api/jobs/" + *id + "/trigger";
+    std::string url = services.gate.baseUrl() + "/api/jobs/" + *id + "/trigger";
     std::string curl = "curl -fsS -X POST -H \"Authorization: Bearer $USHER_API_KEY\" " + url;
     Json guide = {
         {"url", url},
