@@ -1,7 +1,5 @@
 #include "app/Timers.h"
 
-#include <algorithm>
-
 namespace usher {
 
 void Timers::start() {
@@ -9,42 +7,51 @@ void Timers::start() {
 }
 
 void Timers::stop() {
+    std::map<Ticket, std::function<void()>> dropped; // what they own dies outside the lock
     {
         Lock lock(_mutex);
         _stopping = true;
-        _heap.clear();
+        dropped.swap(_calls);
     }
     _changed.notifyAll();
     if (_thread.joinable()) _thread.join();
 }
 
-void Timers::at(Instant due, std::function<void()> work) {
+Timers::Ticket Timers::at(Instant due, std::function<void()> work) {
+    Ticket ticket;
     bool first = false;
     {
         Lock lock(_mutex);
-        if (_stopping) return;
-        _heap.push_back({due, _next++, std::move(work)});
-        std::push_heap(_heap.begin(), _heap.end(), Later{});
-        first = _heap.front().due == due;
+        ticket = {due, _next++};
+        if (_stopping) return ticket;
+        // Most have the same delay, so that the newest is the last.
+        _calls.emplace_hint(_calls.end(), ticket, std::move(work));
+        first = _calls.begin()->first == ticket;
     }
     if (first) _changed.notifyOne();
+    return ticket;
+}
+
+void Timers::cancel(Ticket ticket) {
+    Lock lock(_mutex);
+    auto dropped = _calls.extract(ticket);
+    lock.unlock(); // before what it owns dies
 }
 
 void Timers::run() {
     Lock lock(_mutex);
     while (!_stopping) {
-        if (_heap.empty()) {
+        if (_calls.empty()) {
             _changed.wait(lock);
             continue;
         }
-        Instant due = _heap.front().due;
+        Instant due = _calls.begin()->first.first;
         if (std::chrono::steady_clock::now() < due) {
             _changed.waitUntil(lock, due);
             continue;
         }
-        std::pop_heap(_heap.begin(), _heap.end(), Later{});
-        std::function<void()> work = std::move(_heap.back().work);
-        _heap.pop_back();
+        std::function<void()> work = std::move(_calls.begin()->second);
+        _calls.erase(_calls.begin());
         lock.unlock();
         work();
         work = nullptr; // what it owns dies outside the lock

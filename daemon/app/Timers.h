@@ -4,8 +4,9 @@
 #include "base/Mutex.h"
 
 #include <functional>
+#include <map>
 #include <thread>
-#include <vector>
+#include <utility>
 
 namespace usher {
 
@@ -13,34 +14,28 @@ namespace usher {
 /// What is called must be short and must not throw. Resolution about 1 ms; monotonic. [any-thread]
 class Timers {
 public:
+    /// Names one call to come: when it is due, and its place among those that are due with it.
+    using Ticket = std::pair<Instant, std::uint64_t>;
+
     Timers() = default;
     ~Timers() { stop(); }
 
     void start();
     /// Drops what has not come due, joins the thread. [main]
     void stop();
-    void at(Instant due, std::function<void()> work);
-    void after(std::chrono::milliseconds delay, std::function<void()> work) {
-        at(std::chrono::steady_clock::now() + delay, std::move(work));
+    Ticket at(Instant due, std::function<void()> work);
+    Ticket after(std::chrono::milliseconds delay, std::function<void()> work) {
+        return at(std::chrono::steady_clock::now() + delay, std::move(work));
     }
+    /// Drops the call and all that it owns; nothing when it has begun.
+    void cancel(Ticket ticket);
 
 private:
-    struct Entry {
-        Instant due;
-        std::uint64_t order; ///< equal times stay in order
-        std::function<void()> work;
-    };
-    struct Later {
-        bool operator()(const Entry& a, const Entry& b) const {
-            return a.due != b.due ? a.due > b.due : a.order > b.order;
-        }
-    };
-
     void run();
 
     Mutex _mutex;
     Condition _changed;
-    std::vector<Entry> _heap GUARDED_BY(_mutex);
+    std::map<Ticket, std::function<void()>> _calls GUARDED_BY(_mutex);
     std::uint64_t _next GUARDED_BY(_mutex) = 0;
     bool _stopping GUARDED_BY(_mutex) = false;
     std::thread _thread;

@@ -31,7 +31,7 @@ std::string ConnectionExchange::format(const Reply& reply, bool& close) const {
 
 bool ConnectionExchange::reply(Reply reply) {
     if (!claim()) return false;
-    forgetCallback();
+    forgetCallbacks();
     bool close = false;
     std::string bytes = format(reply, close);
     _mailbox->post({ConnectionMessage::Kind::Answer, _connection, std::move(bytes), close, {}, {}});
@@ -46,7 +46,7 @@ std::unique_ptr<ReplyStream> ConnectionExchange::closedStream() const {
 
 std::unique_ptr<ReplyStream> ConnectionExchange::stream(Reply head) {
     if (!claim()) return closedStream();
-    forgetCallback();
+    forgetCallbacks();
     const ReplyFrame frame = frameNow();
     const bool bodiless = frame.headOnly || head.status == 204 || head.status == 304;
     std::string bytes = streamHeadBytes(head, frame);
@@ -64,7 +64,7 @@ std::unique_ptr<ReplyStream> ConnectionExchange::stream(Reply head) {
 void ConnectionExchange::onAbandoned(std::function<void()> callback) {
     Lock lock(_mutex);
     if (!_abandoned) {
-        std::swap(_onAbandoned, callback); // the old one is destroyed with the parameter, outside the lock
+        _onAbandoned.push_back(std::move(callback));
         lock.unlock();
         return;
     }
@@ -73,23 +73,23 @@ void ConnectionExchange::onAbandoned(std::function<void()> callback) {
     _mailbox->post({ConnectionMessage::Kind::Call, {}, {}, false, {}, std::move(callback)});
 }
 
-void ConnectionExchange::forgetCallback() {
-    // It often holds what holds this exchange.
-    std::function<void()> dropped;
+void ConnectionExchange::forgetCallbacks() {
+    // They often hold what holds this exchange.
+    std::vector<std::function<void()>> dropped;
     Lock lock(_mutex);
-    dropped = std::exchange(_onAbandoned, nullptr);
+    dropped.swap(_onAbandoned);
     lock.unlock();
 }
 
 void ConnectionExchange::abandon() {
     if (_answered) return;
-    std::function<void()> callback;
+    std::vector<std::function<void()>> callbacks;
     {
         Lock lock(_mutex);
         if (std::exchange(_abandoned, true)) return;
-        callback = std::exchange(_onAbandoned, nullptr);
+        callbacks.swap(_onAbandoned);
     }
-    if (callback) callback();
+    for (const auto& callback : callbacks) callback();
 }
 
 } // namespace usher

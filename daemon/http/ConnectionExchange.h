@@ -8,6 +8,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <vector>
 
 namespace usher {
 
@@ -33,7 +34,7 @@ public:
 
 private:
     ReplyFrame frameNow() const;
-    void forgetCallback();
+    void forgetCallbacks();
     /// For whom there is nobody (any more) to write to.
     std::unique_ptr<ReplyStream> closedStream() const;
 
@@ -44,7 +45,7 @@ private:
     std::atomic<bool> _answered = false;
     Mutex _mutex;
     bool _abandoned GUARDED_BY(_mutex) = false;
-    std::function<void()> _onAbandoned GUARDED_BY(_mutex);
+    std::vector<std::function<void()>> _onAbandoned GUARDED_BY(_mutex);
 };
 
 } // namespace usher

@@ -55,7 +55,8 @@ public:
     virtual bool reply(Reply) = 0;
     /// Sends the head now. Nothing when it was answered before. For HEAD the body is dropped.
     virtual std::unique_ptr<ReplyStream> stream(Reply head) = 0;
-    /// Called once, from the event loop, if the client goes away before the answer. Must not block.
+    /// Called once, from the event loop, if the client goes away before the answer. Must not block. Of
+    /// several, each is called.
     virtual void onAbandoned(std::function<void()>) = 0;
 };
 

@@ -81,8 +81,5 @@ Router::Loader runAttributes(Services& services);
 /// One record of a change that was carried out, or, with the code of its refusal, that was not.
 void auditChange(Services& services, const Context& context, const std::string& action,
                  const std::string& resource, const std::string& detail = {}, const std::string& code = {});
-/// Answers with the run when it has ended, or calls `late` when `wait` is over. [any-thread]
-void replyWhenEnded(Services& services, std::shared_ptr<Exchange> exchange, const std::string& runId,
-                    std::chrono::seconds wait, std::function<Reply()> late, Fields fields);
 
 } // namespace usher

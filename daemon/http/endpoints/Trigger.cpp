@@ -3,7 +3,7 @@
 #include "base/Text.h"
 #include "base/Uuid.h"
 #include "http/BodyReader.h"
-#include "http/RunJson.h"
+#include "http/EndWait.h"
 #include "http/endpoints/Endpoints.h"
 
 namespace usher {
@@ -61,10 +61,11 @@ void finish(Services& services, const std::shared_ptr<Exchange>& exchange,
             exchange->reply(accepted(*run, answer.fields));
             return;
         }
-        auto late = [run = *run, fields = answer.fields] { return accepted(run, fields); };
         Fields fields = answer.fields;
         if (run->replayed) fields.emplace_back("Idempotent-Replayed", "true");
-        replyWhenEnded(services, exchange, run->runId, std::chrono::seconds(wait), late, std::move(fields));
+        auto late = [run = *run, fields = answer.fields] { return accepted(run, fields); };
+        EndWait::begin({services.runs, services.feed, services.timers, services.pool}, exchange, run->runId,
+                       std::chrono::seconds(wait), std::move(late), std::move(fields));
         return;
     }
     const Refusal& refusal = std::get<Refusal>(answer.result);
@@ -118,52 +119,7 @@ void trigger(Services& services, const std::shared_ptr<Context>& context) {
     if (askers) context->exchange->onAbandoned([askers] { askers->leave(); });
 }
 
-/// A request that waits for its run to end. Owned by the timer that ends the wait.
-struct Waiting {
-    std::mutex mutex;
-    std::shared_ptr<Exchange> exchange; ///< null once answered
-    RunFeed::Watch watch;
-};
-
-std::shared_ptr<Exchange> take(const std::shared_ptr<Waiting>& waiting) {
-    std::lock_guard lock(waiting->mutex);
-    return std::move(waiting->exchange);
-}
-
 } // namespace
-
-void replyWhenEnded(Services& services, std::shared_ptr<Exchange> exchange, const std::string& runId,
-                    std::chrono::seconds wait, std::function<Reply()> late, Fields fields) {
-    auto waiting = std::make_shared<Waiting>();
-    waiting->exchange = std::move(exchange);
-    std::weak_ptr<Waiting> weak = waiting;
-    auto look = [&services, weak, runId, fields] {
-        auto waiting = weak.lock();
-        if (!waiting) return;
-        try {
-            auto run = services.runs.findRun(runId);
-            if (!run || !hasEnded(run->status)) return;
-            if (auto exchange = take(waiting)) {
-                Reply reply = Reply::json(200, toJson(*run));
-                for (const auto& [name, value] : fields) reply.with(name, value);
-                exchange->reply(std::move(reply));
-            }
-        } catch (const std::exception&) {
-            // The database is away: the wait goes on, and ends with the 202 that is true in any case.
-        }
-    };
-    auto watch = services.feed.watch(runId, [&services, look](const RunFeed::Change& change) {
-        if (change.status && hasEnded(*change.status)) services.pool.post(look);
-    });
-    {
-        std::lock_guard lock(waiting->mutex);
-        waiting->watch = std::move(watch);
-    }
-    services.pool.post(look); // it may have ended before the watch began
-    services.timers.after(wait, [waiting, late = std::move(late)] {
-        if (auto exchange = take(waiting)) exchange->reply(late());
-    });
-}
 
 void addTriggerRoutes(Router& router, Services& services) {
     router.add({.method = "POST",

@@ -23,6 +23,7 @@ class ListenerStreamTest : public ListenerFixture {
     CPPUNIT_TEST(abandonedRequestIsToldOnce);
     CPPUNIT_TEST(aClosedSocketIsToldFromAnEndedSide);
     CPPUNIT_TEST(abandonedRequestThatAsksLateIsTold);
+    CPPUNIT_TEST(allWhoAskAreToldOfAnAbandonedRequest);
     CPPUNIT_TEST_SUITE_END();
 
     std::shared_ptr<Exchange> park(RawClient& c, const std::string& method = "GET",
@@ -243,6 +244,16 @@ public:
         Signal gone;
         exchange->onAbandoned([&gone] { gone.set(); });
         CPPUNIT_ASSERT(gone.wait());
+    }
+    void allWhoAskAreToldOfAnAbandonedRequest() {
+        auto c = client();
+        auto exchange = park(c);
+        Signal first, second;
+        exchange->onAbandoned([&first] { first.set(); });
+        exchange->onAbandoned([&second] { second.set(); });
+        c.reset();
+        CPPUNIT_ASSERT(first.wait());
+        CPPUNIT_ASSERT(second.wait());
     }
 };
 CPPUNIT_TEST_SUITE_REGISTRATION(ListenerStreamTest);
