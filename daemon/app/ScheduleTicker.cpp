@@ -61,13 +61,21 @@ bool ScheduleTicker::waitForNextSecond() {
 
 void ScheduleTicker::tickAll() {
     std::minstd_rand random{std::random_device{}()};
+    std::set<std::string> left; // to other nodes; they stay due, and must not fill the batches
     for (int batch = 0; batch < 100; ++batch) {
         const Micros now = _parts.schedules.now();
-        std::vector<Schedule> due = _parts.schedules.findDue(now, kBatch);
+        const int atMost = kBatch + static_cast<int>(left.size());
+        std::vector<Schedule> due = _parts.schedules.findDue(now, atMost);
         // Every node finds the same ones: in another order they hardly ever wait for one another.
         std::shuffle(due.begin(), due.end(), random);
-        for (const Schedule& schedule : due) tick(schedule, now);
-        if (due.size() < kBatch) return;
+        for (const Schedule& schedule : due) {
+            if (left.contains(schedule.id)) continue;
+            if (const auto zone = zoneOf(schedule))
+                tick(schedule, *zone, now);
+            else
+                left.insert(schedule.id);
+        }
+        if (static_cast<int>(due.size()) < atMost) return;
         Lock lock(_mutex);
         if (_stopping) return;
     }
@@ -88,10 +96,22 @@ void ScheduleTicker::resetAhead() {
     }
 }
 
-void ScheduleTicker::tick(const Schedule& schedule, Micros now) {
+std::optional<TimeZone> ScheduleTicker::zoneOf(const Schedule& schedule) {
+    auto zone = TimeZone::find(schedule.timeZone);
+    if (zone)
+        _unknownZones.erase(schedule.timeZone);
+    else if (_unknownZones.insert(schedule.timeZone).second)
+        _parts.logger.error("schedule:" + schedule.id + " job:" + schedule.jobId +
+                            ": this system has no time zone " + schedule.timeZone +
+                            " (is tzdata installed and up to date?); " +
+                            "schedules in it are left to other nodes");
+    return zone;
+}
+
+void ScheduleTicker::tick(const Schedule& schedule, const TimeZone& zone, Micros now) {
     // The job may change between the look and the insert: looked at again.
     for (int attempt = 0; attempt < 3; ++attempt) {
-        const ScheduleTick tick = decide(schedule, now);
+        const ScheduleTick tick = decide(schedule, zone, now);
         TickResult result;
         try {
             result = _parts.schedules.commitTick(tick);
@@ -107,19 +127,18 @@ void ScheduleTicker::tick(const Schedule& schedule, Micros now) {
     }
 }
 
-ScheduleTick ScheduleTicker::decide(const Schedule& schedule, Micros now) {
+ScheduleTick ScheduleTicker::decide(const Schedule& schedule, const TimeZone& zone, Micros now) {
     ScheduleTick tick;
     tick.schedule = schedule;
     tick.at = schedule.nextAt.value_or(now);
     const auto parsed = CronExpression::parse(schedule.cron);
-    const auto zone = TimeZone::find(schedule.timeZone);
     const auto* cron = std::get_if<CronExpression>(&parsed);
-    if (!cron || !zone) { // written by another program, or the zone is gone from the system
+    if (!cron) { // written by another program
         tick.outcome = "INVALID_SCHEDULE";
         return tick;
     }
-    tick.at = std::max(tick.at, cron->last(now, *zone).value_or(tick.at));
-    tick.nextAt = cron->next(now, *zone);
+    tick.at = std::max(tick.at, cron->last(now, zone).value_or(tick.at));
+    tick.nextAt = cron->next(now, zone);
     if (now - tick.at > kOnTime && schedule.onMissed == OnMissed::skip) {
         tick.outcome = "missed";
         return tick;
@@ -158,7 +177,7 @@ void ScheduleTicker::say(const ScheduleTick& tick, const TickResult& result) {
     const std::string line = id + " " + job + " tick=" + formatTime(tick.at) + " " + outcome;
     if (makesRun(outcome)) return _parts.logger.information(line + " run=" + result.runId);
     if (outcome == "INVALID_SCHEDULE")
-        _parts.logger.error(line + ": change its cron expression or its time zone");
+        _parts.logger.error(line + ": change its cron expression");
     else
         _parts.logger.information(line);
     _parts.record({0, id, "schedule.skip", job, "refused", outcome == "missed" ? "TICK_MISSED" : outcome, "",

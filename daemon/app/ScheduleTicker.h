@@ -2,6 +2,7 @@
 
 #include "app/CronExpression.h"
 #include "app/QueueGauge.h"
+#include "app/TimeZone.h"
 #include "app/TriggerBody.h"
 #include "base/Mutex.h"
 #include "domain/NodeStore.h"
@@ -10,6 +11,7 @@
 #include <Poco/Logger.h>
 
 #include <functional>
+#include <set>
 #include <thread>
 
 namespace usher {
@@ -22,6 +24,9 @@ namespace usher {
 /// policy. Of several that were missed, only the last counts, so that a long stop is never followed by a
 /// flood. A job that is paused, empty, full or busy gets no run, and the tick is recorded with the reason: on
 /// the schedule and in the audit log.
+///
+/// A node whose system does not know a schedule's time zone (tzdata is missing or old there) leaves its ticks
+/// to the others, and says so once. Where no node knows it, the tick waits until one does.
 ///
 /// A clock that is put back makes no tick come twice. When it is put back by more than three hours, what was
 /// run in between was run by a clock that was wrong, and schedules go by the new time (as cron(8) has it).
@@ -53,8 +58,10 @@ public:
 private:
     void run();
     bool waitForNextSecond();
-    void tick(const Schedule& schedule, Micros now);
-    ScheduleTick decide(const Schedule& schedule, Micros now);
+    /// The zone, when this system knows it; otherwise that is said.
+    std::optional<TimeZone> zoneOf(const Schedule& schedule);
+    void tick(const Schedule& schedule, const TimeZone& zone, Micros now);
+    ScheduleTick decide(const Schedule& schedule, const TimeZone& zone, Micros now);
     /// The run of a tick, judged like a trigger, or the code of why there is none.
     std::variant<NewRun, std::string> judge(const Schedule& schedule);
     bool reservePlace(const NewRun& run, int queueLimit);
@@ -62,6 +69,7 @@ private:
 
     Parts _parts;
     ParameterRules _rules;
+    std::set<std::string> _unknownZones; ///< of which it has been said
     Mutex _mutex;
     Condition _changed;
     bool _stopping GUARDED_BY(_mutex) = false;

@@ -1,6 +1,8 @@
 #include "app/ScheduleTicker.h"
 #include "support/Fakes.h"
 
+#include <Poco/AutoPtr.h>
+#include <Poco/Channel.h>
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
 
@@ -13,6 +15,7 @@ namespace {
 struct OneSchedule final : ScheduleStore {
     Schedule schedule;
     Micros time = 0;
+    std::vector<Schedule> longerDue; ///< than that one
     std::vector<ScheduleTick> ticks;
     TickResult::Kind answer = TickResult::Kind::done;
     int moved = 0; ///< so often, the revision has moved first
@@ -23,9 +26,11 @@ struct OneSchedule final : ScheduleStore {
     Change createSchedule(const Schedule&) override { return Change::done; }
     bool updateSchedule(const Schedule&, const Schedule&) override { return true; }
     bool deleteSchedule(const std::string&, const std::string&) override { return true; }
-    std::vector<Schedule> findDue(Micros at, int) override {
-        if (!schedule.nextAt || *schedule.nextAt > at) return {};
-        return {schedule};
+    std::vector<Schedule> findDue(Micros at, int atMost) override {
+        std::vector<Schedule> due = longerDue;
+        if (schedule.nextAt && *schedule.nextAt <= at) due.push_back(schedule);
+        if (due.size() > static_cast<std::size_t>(atMost)) due.resize(static_cast<std::size_t>(atMost));
+        return due;
     }
     std::vector<Schedule> findAhead(Micros at, int) override {
         if (!schedule.lastTickAt || *schedule.lastTickAt <= at) return {};
@@ -63,6 +68,11 @@ struct OneJob final : TriggerStore {
     std::int64_t countAllQueued(std::int64_t, Instant) override { return queued; }
 };
 
+struct Lines final : Poco::Channel {
+    std::vector<std::string> texts;
+    void log(const Poco::Message& message) override { texts.push_back(message.getText()); }
+};
+
 } // namespace
 
 /// When a tick makes a run, and what is recorded when it makes none.
@@ -74,6 +84,8 @@ class ScheduleTickerTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(aJobThatMayNotRunHasItsTickRecorded);
     CPPUNIT_TEST(aMovedRevisionIsJudgedAgain);
     CPPUNIT_TEST(aScheduleThatCannotBeReadStops);
+    CPPUNIT_TEST(aTickInAZoneThatIsUnknownHereIsLeftToOtherNodes);
+    CPPUNIT_TEST(ticksThatAreLeftHoldUpNoOthers);
     CPPUNIT_TEST(aClockThatIsPutBackRepeatsNoTick);
     CPPUNIT_TEST(aClockThatWasHoursAheadIsForgotten);
     CPPUNIT_TEST_SUITE_END();
@@ -202,9 +214,41 @@ private:
     }
 
     void aScheduleThatCannotBeReadStops() {
-        store.schedule.timeZone = "Europe/Atlantis";
+        store.schedule.cron = "every day";
         expectNoRun("12:10:00", "INVALID_SCHEDULE");
         CPPUNIT_ASSERT(!store.schedule.nextAt);
+    }
+
+    void aTickInAZoneThatIsUnknownHereIsLeftToOtherNodes() {
+        Poco::AutoPtr<Lines> lines(new Lines);
+        Poco::Logger& logger = Poco::Logger::get("test");
+        logger.setChannel(lines);
+        logger.setLevel("trace");
+        store.schedule.timeZone = "Europe/Atlantis";
+        tickAt("12:10:00");
+        tickAt("12:10:01");
+        CPPUNIT_ASSERT(store.ticks.empty());
+        CPPUNIT_ASSERT(records.empty());
+        CPPUNIT_ASSERT_EQUAL(at("12:10:00"), *store.schedule.nextAt);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE("said once", std::size_t{1}, lines->texts.size());
+        CPPUNIT_ASSERT(lines->texts[0].find("Europe/Atlantis") != std::string::npos);
+        logger.setChannel(nullptr);
+        // Here somebody brought tzdata up to date.
+        store.schedule.timeZone = "Europe/Berlin";
+        tickAt("12:10:02");
+        CPPUNIT_ASSERT(store.ticks.at(0).run);
+    }
+
+    void ticksThatAreLeftHoldUpNoOthers() {
+        for (int i = 0; i < 200; ++i) {
+            Schedule left = store.schedule;
+            left.id = "left" + std::to_string(i);
+            left.timeZone = "Europe/Atlantis";
+            store.longerDue.push_back(left);
+        }
+        tickAt("12:10:00");
+        CPPUNIT_ASSERT_EQUAL(std::size_t{1}, store.ticks.size());
+        CPPUNIT_ASSERT_EQUAL(std::string("s"), store.ticks[0].schedule.id);
     }
 
     void aClockThatIsPutBackRepeatsNoTick() {
