@@ -28,7 +28,7 @@ class Contract:
     """The document, and what has been asked of it."""
 
     def __init__(self, document):
-        self.document, self.asked, self.validated = document, set(), 0
+        self.document, self.asked, self.conflicts, self.validated = document, set(), set(), 0
         self.operations = {(method.upper(), path): operation for path, methods in document["paths"].items()
                            for method, operation in methods.items()}
         self.patterns = [(method, path, re.compile("^" + re.sub(r"\\{path\\}$", ".+", re.sub(
@@ -38,6 +38,9 @@ class Contract:
         names = [operation.get("operationId") for operation in self.operations.values()]
         expect(None not in names, "an operation has no operationId")
         expect(len(names) == len(set(names)), "an operationId appears twice")
+        for (method, path), operation in self.operations.items():
+            # Whoever asks who it is may have to say that it cannot find out.
+            expect("401" not in operation["responses"] or "503" in operation["responses"], f"{method} {path} lacks 503")
 
     def find(self, method, target):
         path = target.partition("?")[0]
@@ -65,6 +68,8 @@ class Contract:
         path = self.find(method, target)
         operation, what = self.operations[method, path], f"{method} {path} {answer.status}"
         self.asked.add((method, path))
+        if answer.status == 409:
+            self.conflicts.add((method, path))
         described = operation["responses"].get(str(answer.status)) or operation["responses"].get("default")
         expect(described, f"{what} is not described: {answer}")
         if body is not None and answer.status < 300:
@@ -154,9 +159,48 @@ def drive(daemon):
     for target in ("/api/runs", f"/api/runs?jobId={job}&status=passed", f"/api/runs/{run}/log", f"/api/runs/{run}/events",
                    f"/api/runs/{run}/artifacts"):
         ask("GET", target, wanted=200)
-    ask("GET", f"/api/runs/{run}/log?test=0", more={"Range": "bytes=0-1"}, wanted=206)
+    ask("GET", f"/api/runs/{run}/events", more={"Last-Event-ID": "1-end"}, wanted=204)
+    for target in (f"/api/runs/{run}/log?test=0", f"/api/runs/{run}/artifacts/note.txt"):
+        ask("GET", target, more={"Range": "bytes=0-1"}, wanted=206)
+        ask("GET", target, more={"Range": "bytes=99999-"}, wanted=416)
     ask("POST", f"/api/runs/{run}/cancel", wanted=409)
     ask("POST", f"/api/runs/{run}/rerun", wanted=202)
+
+    # A run whose turn has not come.
+    slow = ask("POST", "/api/tests", {"title": "slow", "type": "shell", "script": "sleep 60"}, wanted=201).json()["test"]["id"]
+    waiting = ask("POST", "/api/jobs", {"name": "waiting", "onBusy": "refuse"}, wanted=201).json()["job"]["id"]
+    ask("PUT", f"/api/jobs/{waiting}/tests", {"tests": [slow, test["id"]]}, wanted=200)
+    key = ask("POST", f"/api/jobs/{waiting}/api-keys", {"name": "k"}, wanted=201).json()["apiKey"]
+    run = ask("POST", f"/api/jobs/{waiting}/trigger", key=key["key"], wanted=202).run()
+    tests = ask("GET", f"/api/runs/{run}", wanted=200).json()["tests"]
+    expect(tests[1]["status"] == "pending", f"its last test does not wait: {tests}")
+
+    # Every conflict that the document speaks of.
+    ask("POST", f"/api/jobs/{waiting}/trigger", key=key["key"], wanted=409)
+    ask("POST", f"/api/runs/{run}/rerun", wanted=409)
+    ask("POST", f"/api/runs/{run}/cancel", wanted=200)
+    for i in range(101):
+        most = ask("POST", f"/api/jobs/{waiting}/schedules", {"cron": "30 3 * * *"}).status
+    expect(most == 409, f"schedules: {most}")
+    for i in range(21):
+        most = ask("POST", f"/api/jobs/{waiting}/webhooks", {"url": "https://1.1.1.1/hook"}).status
+    expect(most == 409, f"webhooks: {most}")
+    for i in range(101):
+        most = ask("PUT", f"/api/jobs/{waiting}/secrets/NAME_{i}", {"value": "v"}).status
+    expect(most == 409, f"secrets: {most}")
+    keys = f"/api/jobs/{waiting}/api-keys"
+    other = ask("POST", keys, {"name": "other"}, wanted=201).json()["apiKey"]["id"]
+    ask("POST", keys, {"name": "k"}, wanted=409)
+    ask("PATCH", f"{keys}/{other}", {"name": "k"}, wanted=409)
+    ask("POST", f"{keys}/{other}/rotate", {"graceSeconds": 60}, wanted=201)
+    ask("POST", f"{keys}/{other}/rotate", {"graceSeconds": 60}, wanted=409)
+    ask("POST", "/api/auth/setup", {"token": "t", "email": "a@b.example", "password": "p" * 12, "name": "n"}, wanted=409)
+    admin = ask("GET", "/api/users", wanted=200).json()["users"][0]
+    ask("POST", "/api/users", {"email": admin["email"], "name": "n", "password": "p" * 12, "role": "viewer"}, wanted=409)
+    ask("PATCH", f"/api/users/{admin['id']}", {"role": "viewer"}, wanted=409)
+    told = {key for key, operation in contract.operations.items() if "409" in operation["responses"]}
+    expect(contract.conflicts == told, f"409 is described and not sent: {sorted(told - contract.conflicts)}")
+
     old = ask("POST", f"/api/jobs/{job}/api-keys/{made['id']}/rotate", {"graceSeconds": 0}, wanted=201).json()
     ask("DELETE", f"/api/jobs/{job}/api-keys/{old['apiKey']['id']}", wanted=200)
 
@@ -169,6 +213,10 @@ def drive(daemon):
                      anonymous=True)
         served = answer.status < 300 or (answer.code() != "NOT_FOUND" and answer.status != 405)
         expect(served, f"{method} {path} has no route: {answer}")
+        if "requestBody" in contract.operations[method, path]:
+            target = re.sub(r"\{[A-Za-z]+\}", ANY_ID, path)
+            ask(method, target, {}, anonymous=True, more={"Content-Encoding": "gzip"}, wanted=415)
+            ask(method, target, {"x": "x" * (1 << 20)}, anonymous=True, wanted=413)
     ask("POST", "/api/auth/sign-out", wanted=200)
     client.close()
 
