@@ -34,7 +34,7 @@ public:
     bool retry(const RunOutcome&, std::chrono::milliseconds) override { return false; }
     RunStatus giveUp(const ClaimedRun&, const std::string&, Micros) override { return RunStatus::lost; }
     Cancel requestCancel(const std::string&, const std::string&, Micros) override { return Cancel::notFound; }
-    std::vector<std::string> cancelsRequested(std::span<const std::string>) override { return {}; }
+    std::vector<std::string> runsToEnd(std::span<const std::string>) override { return {}; }
     Page<Run> listRuns(const RunFilter&) override { return {}; }
 };
 
