@@ -2,6 +2,7 @@
 // made in order and go in reverse.
 #include "Arguments.h"
 #include "ClusterWiring.h"
+#include "ConfigCheck.h"
 #include "DatabaseCommands.h"
 #include "HelperWiring.h"
 #include "Logging.h"
@@ -237,7 +238,7 @@ int main(int argc, char** argv) {
     if (arguments->command == "--version") return std::cout << "usherd " USHER_VERSION "\n", 0;
     try {
         ConfigDefaults defaults = findDefaults();
-        ConfigResult result = readConfig(arguments->config, defaults, arguments->launcher);
+        ConfigResult result = readWholeConfig(arguments->config, defaults, arguments->launcher);
         if (arguments->command == "check-config")
             for (std::string& problem : problemsOfPlugins(result.config))
                 result.problems.push_back(std::move(problem));

@@ -33,6 +33,12 @@ bool isName(std::string_view name) {
     return true;
 }
 
+/// A name that can be looked up, and no mistyped address.
+bool isHostName(const std::string& text) {
+    return toLower(text).find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-_") == text.npos &&
+           text.find_first_not_of("0123456789.") != text.npos;
+}
+
 std::vector<std::string> listOf(std::string_view text) {
     std::vector<std::string> items;
     for (const std::string& part : split(text, ','))
@@ -227,25 +233,34 @@ void readPluginKey(Config& config, const IniEntry& entry, Reader& reader) {
     }
 }
 
-void checkFiles(Config& config, std::vector<std::string>& problems) {
-    auto readable = [&](const std::string& path, const std::string& what) {
+/// Values that are wrong in themselves are named already, and left out here.
+void checkFiles(const Config& config, const IniFile& file, std::vector<std::string>& problems) {
+    auto where = [&](const char* section, const char* key) {
+        const IniEntry* entry = file.find(section, key);
+        return (entry ? entry->file + ":" + std::to_string(entry->line) : config.file) + ": [" + section +
+               "] ";
+    };
+    auto readable = [&](const std::string& path, const char* section, const char* key) {
         if (!path.empty() && ::access(path.c_str(), R_OK) != 0)
-            problems.push_back(config.file + ": " + what + ": cannot read " + path);
+            problems.push_back(where(section, key) + key + ": cannot read " + path);
     };
-    auto program = [&](const std::string& path, const std::string& what) {
+    auto program = [&](const std::string& path, const char* key) {
         if (::access(path.c_str(), X_OK) != 0)
-            problems.push_back(config.file + ": " + what + ": there is no program at " + path);
+            problems.push_back(where("exec", key) + key + ": there is no program at " + path);
     };
-    readable(config.tlsCertificate, "[http] tls_certificate");
-    readable(config.tlsKey, "[http] tls_key");
-    readable(config.databasePasswordFile, "[database] password_file");
-    readable(config.clusterSecretFile, "[cluster] secret_file");
-    if (config.clusterAddress.empty() != config.clusterSecretFile.empty())
-        problems.push_back(config.file + ": [cluster] address and secret_file go together");
-    if (config.tlsCertificate.empty() != config.tlsKey.empty())
-        problems.push_back(config.file + ": [http] tls_certificate and tls_key go together");
-    if (!config.launcherIsSocket) program(config.launcher, "[exec] launcher");
-    program(config.leader, "[exec] leader");
+    auto together = [&](const char* section, const char* one, const char* other) {
+        const bool first = file.find(section, one) != nullptr;
+        if (first != (file.find(section, other) != nullptr))
+            problems.push_back(where(section, first ? one : other) + one + " and " + other + " go together");
+    };
+    readable(config.tlsCertificate, "http", "tls_certificate");
+    readable(config.tlsKey, "http", "tls_key");
+    readable(config.databasePasswordFile, "database", "password_file");
+    readable(config.clusterSecretFile, "cluster", "secret_file");
+    together("cluster", "address", "secret_file");
+    together("http", "tls_certificate", "tls_key");
+    if (!config.launcherIsSocket) program(config.launcher, "launcher");
+    program(config.leader, "leader");
 }
 
 } // namespace
@@ -280,9 +295,12 @@ ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults,
     for (const IniProblem& problem : file.problems()) result.problems.push_back(problem.text());
 
     Reader reader(file, result.problems);
-    std::string ignored;
     reader.path("", "state_dir", config.stateDir);
-    reader.text("http", "address", config.address);
+    reader.on("http", "address", [&](const std::string& value) {
+        config.address = value;
+        const bool good = parseAddress(value.substr(0, value.find('%'))) || isHostName(value);
+        return good ? std::string() : std::string("must be an address of this machine, without a port");
+    });
     reader.integer("http", "port", config.port, 0, 65535);
     reader.on("http", "public_url", [&](const std::string& value) {
         if (!value.starts_with("http://") && !value.starts_with("https://"))
@@ -304,12 +322,13 @@ ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults,
     reader.cidrs("auth", "throttle_exempt", config.throttleExempt);
     reader.path("exec", "launcher", config.launcher);
     reader.path("exec", "leader", config.leader);
-    reader.choice("exec", "sandbox", config.sandbox, {"none", "basic", "strict"});
+    reader.text("exec", "sandbox", config.sandbox);
     reader.integer("exec", "capacity", config.capacity, 0, 10'000);
     reader.integer("queue", "limit", config.queueLimit, 1, 100'000'000);
     reader.integer("audit", "keep_days", config.auditKeepDays, 0, 36'500);
     reader.choice("log", "level", config.logLevel, {"error", "warning", "information", "debug"});
-    // Read by the launcher, which has its own word on them; or by what is still to come.
+    // exec/ExecConfig reads them, as it does `sandbox`, and says what is wrong with them.
+    std::string ignored;
     for (const char* key : {"uid_range", "output_cap_bytes", "cancel_grace_seconds", "memory_limit_bytes",
                             "file_limit_bytes", "artifact_cap_bytes", "artifact_cap_files", "exec_allow"})
         reader.text("exec", key, ignored);
@@ -335,9 +354,7 @@ ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults,
     reader.on("webhooks", "allow", [&](const std::string& value) {
         config.webhooksAllow = listOf(value);
         for (const std::string& item : config.webhooksAllow)
-            if (!Cidr::parse(item) &&
-                (toLower(item).find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-_") != item.npos ||
-                 item.find_first_not_of("0123456789.") == item.npos))
+            if (!Cidr::parse(item) && !isHostName(item))
                 return "neither a host nor an address or CIDR block: " + oneLine(item, 64);
         return std::string();
     });
@@ -349,11 +366,7 @@ ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults,
             return true;
         }
         if (entry.section != "exec" || !entry.key.starts_with("interpreter.")) return false;
-        std::string type =
-            entry.key.substr(12, entry.key.find('.', 12) == std::string::npos ? std::string::npos
-                                                                              : entry.key.find('.', 12) - 12);
-        if (!isName(type)) reader.problem(entry, "a test type is [a-z0-9-]{1,63}");
-        types.insert(type);
+        types.insert(entry.key.substr(12, entry.key.find('.', 12) - 12));
         return true;
     });
     if (!launcher.empty()) config.launcher = launcher;
@@ -385,7 +398,7 @@ ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults,
                      [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
     for (PluginSection& section : config.plugins)
         if (section.path.empty()) section.path = config.pluginDir + "/" + section.name + ".so";
-    if (result.problems.empty()) checkFiles(config, result.problems);
+    checkFiles(config, file, result.problems);
     checkPluginFiles(config, file, result.problems);
     return result;
 }

@@ -86,7 +86,7 @@ struct ConfigResult {
 };
 
 /// Reads the file and conf.d/*.conf beside it. Unknown keys, wrong values and missing files are problems,
-/// reported all at once; nothing is changed on disk.
+/// reported all at once; nothing is changed on disk. What others read is theirs to judge: ConfigCheck.h.
 /// `launcher`, when given, stands for [exec] launcher. A path `credential:NAME` is the file that the service
 /// manager hands over by that name (LoadCredential= in the unit).
 ConfigResult readConfig(const std::string& path, const ConfigDefaults& defaults,

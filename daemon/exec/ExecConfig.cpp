@@ -47,7 +47,8 @@ public:
             into = static_cast<T>(*value);
     }
     void complain(const IniEntry& entry, const std::string& what) {
-        _problems.push_back(entry.file + ":" + std::to_string(entry.line) + ": " + entry.key + ": " + what);
+        _problems.push_back(entry.file + ":" + std::to_string(entry.line) + ": [exec] " + entry.key + ": " +
+                            what);
     }
 
 private:
@@ -56,8 +57,8 @@ private:
 };
 
 bool isTypeName(std::string_view text) {
-    return !text.empty() &&
-           text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_-") == std::string::npos;
+    return !text.empty() && text.size() <= 63 &&
+           text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
 }
 
 /// interpreter.TYPE, interpreter.TYPE.extension, interpreter.TYPE.tap, interpreter.TYPE.env.NAME
@@ -124,7 +125,8 @@ ExecConfig execConfigFrom(const IniFile& file, std::vector<std::string>& problem
             config.execAllow = words(entry.value);
         } else if (entry.key.compare(0, 12, "interpreter.") == 0 && !readInterpreter(entry, config)) {
             numbers.complain(entry, "expected interpreter.TYPE = COMMAND, interpreter.TYPE.extension, "
-                                    "interpreter.TYPE.tap = yes or no, or interpreter.TYPE.env.NAME");
+                                    "interpreter.TYPE.tap = yes or no, or interpreter.TYPE.env.NAME; a TYPE "
+                                    "is [a-z0-9-]{1,63}");
         }
     }
     return config;

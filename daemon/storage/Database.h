@@ -35,6 +35,8 @@ public:
 
     /// Throws std::invalid_argument for a URL that it cannot read, with what to write instead.
     static std::unique_ptr<Database> open(const DatabaseSettings&);
+    /// Why open() would not read this URL, for people; empty: it would.
+    static std::string whyNotUrl(const std::string& url);
     virtual ~Database() = default;
 
     virtual Kind kind() const = 0;

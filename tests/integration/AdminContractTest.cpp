@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <filesystem>
@@ -27,6 +28,7 @@ class AdminContractTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(oneAdminStaysHoweverManyGoAtOnce);
     CPPUNIT_TEST(aLostSetupTokenIsReplaced);
     CPPUNIT_TEST(checkConfigTellsOfPluginsAndDaemonAtOnce);
+    CPPUNIT_TEST(checkConfigTellsOfWhatTheLauncherAndTheDatabaseRead);
     CPPUNIT_TEST(migrateAppliesEveryComponent);
     CPPUNIT_TEST(optionsOfTheServerAsAWhole);
     CPPUNIT_TEST_SUITE_END();
@@ -274,6 +276,46 @@ class AdminContractTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL_MESSAGE(alone.output, 2, alone.status);
         has(alone.output, file + ":3: [plugins.session] ");
         has(alone.output, file + ":6: [plugins.api-key] unknown key no");
+    }
+    void checkConfigTellsOfWhatTheLauncherAndTheDatabaseRead() {
+        World w("", false);
+        std::filesystem::create_directory(w.folder() + "/conf.d");
+        const std::string file = w.folder() + "/conf.d/50-more.conf";
+        const auto check = [&](const std::string& text) {
+            std::ofstream(file) << text;
+            const Ended ended = run(w, "usherd", "--config " + w.folder() + "/usherd.conf --check-config");
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(ended.output, text.empty() ? 0 : 2, ended.status);
+            return ended.output;
+        };
+        const std::string all = check("[exec]\n"
+                                      "uid_range = 60000-59000\n"
+                                      "output_cap_bytes = 16 MiB\n"
+                                      "cancel_grace_seconds = -1\n"
+                                      "memory_limit_bytes = lots\n"
+                                      "file_limit_bytes = 1\n"
+                                      "artifact_cap_bytes = -5\n"
+                                      "artifact_cap_files = many\n"
+                                      "sandbox = strong\n"
+                                      "interpreter.my_type = /bin/sh {script}\n"
+                                      "interpreter.shell.tap = maybe\n"
+                                      "leader = /nowhere/usher-leader\n"
+                                      "[http]\naddress = 127.0.0.1:8321\n"
+                                      "[database]\nurl = mysql://usher@localhost/usher\n");
+        for (const char* line :
+             {":2: [exec] uid_range: expected FIRST-LAST", ":3: [exec] output_cap_bytes: expected a number",
+              ":4: [exec] cancel_grace_seconds: expected", ":5: [exec] memory_limit_bytes: expected",
+              ":6: [exec] file_limit_bytes: expected", ":7: [exec] artifact_cap_bytes: expected",
+              ":8: [exec] artifact_cap_files: expected", ":9: [exec] sandbox: expected",
+              ":10: [exec] interpreter.my_type: expected", ":11: [exec] interpreter.shell.tap: expected",
+              ":12: [exec] leader: there is no program at /nowhere/usher-leader",
+              ":14: [http] address: must be", ":16: [database] url: the database URL begins with"})
+            has(all, file + line);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(all, std::ptrdiff_t{13}, std::count(all.begin(), all.end(), '\n'));
+        for (const char* url :
+             {"sqlite://usher.db", "postgresql://localhost", "postgresql://u:secret@h/name"})
+            has(check(std::string("[database]\nurl = ") + url + "\n"),
+                file + ":2: [database] url: the database URL");
+        check("");
     }
     void migrateAppliesEveryComponent() {
         World w("", false);

@@ -9,13 +9,16 @@
 
 using namespace usher;
 
-/// What a service manager adds to the configuration: credentials, and the launcher as a service of its own.
+/// What a service manager adds to the configuration: credentials, and the launcher as a service of its own;
+/// and what is found wrong with the daemon's own keys.
 class ServiceConfigTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ServiceConfigTest);
     CPPUNIT_TEST(aCredentialIsTheFileThatWasHandedOver);
     CPPUNIT_TEST(withoutAServiceManagerACredentialIsAProblem);
     CPPUNIT_TEST(aCredentialIsANameAndNoPath);
     CPPUNIT_TEST(theCommandLinesLauncherGoesFirst);
+    CPPUNIT_TEST(theListenersAddressIsAnAddressOrAHost);
+    CPPUNIT_TEST(missingFilesAreNamedBesideWrongValues);
     CPPUNIT_TEST_SUITE_END();
 
     std::string folder;
@@ -54,12 +57,13 @@ public:
     }
     void withoutAServiceManagerACredentialIsAProblem() {
         ::unsetenv("CREDENTIALS_DIRECTORY");
-        ConfigResult result =
-            read("[http]\ntls_key = credential:db\n[plugins.session]\nsecret_file = credential:x\n");
+        ConfigResult result = read(
+            "[database]\npassword_file = credential:db\n[plugins.session]\nsecret_file = credential:x\n");
         CPPUNIT_ASSERT_EQUAL(std::size_t(2), result.problems.size());
-        CPPUNIT_ASSERT(first(result).find(
-                           "usherd.conf:2: [http] tls_key: no service manager hands over credentials here") !=
-                       std::string::npos);
+        CPPUNIT_ASSERT(
+            first(result).find(
+                "usherd.conf:2: [database] password_file: no service manager hands over credentials here") !=
+            std::string::npos);
     }
     void aCredentialIsANameAndNoPath() {
         for (const char* name : {"", ".", "..", "../db", "/etc/shadow"}) {
@@ -74,6 +78,32 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("/run/usher/launcher.sock"), result.config.launcher);
         CPPUNIT_ASSERT(result.config.launcherIsSocket);
         CPPUNIT_ASSERT(!read("[exec]\nlauncher = /nowhere/usher-launcher\n").problems.empty());
+    }
+    void theListenersAddressIsAnAddressOrAHost() {
+        for (const char* good :
+             {"127.0.0.1", "0.0.0.0", "::", "::1", "fe80::1%eth0", "localhost", "ci-1.example.org"})
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(good, std::string(),
+                                         first(read(std::string("[http]\naddress = ") + good + "\n")));
+        for (const char* bad : {"", "127.0.0.1:8321", "localhost:8321", "[::1]", "300.1.1.1", "1.2.3",
+                                "10.0.0.0/8", "*", "http://localhost", "a b"}) {
+            const ConfigResult result = read(std::string("[http]\naddress = ") + bad + "\n");
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(bad, std::size_t(1), result.problems.size());
+            CPPUNIT_ASSERT(first(result).find("usherd.conf:2: [http] address: must be") != std::string::npos);
+        }
+    }
+    void missingFilesAreNamedBesideWrongValues() {
+        const ConfigResult result = read("[http]\nport = nine\ntls_certificate = /nowhere/cert\n"
+                                         "[exec]\nleader = /nowhere/leader\n[cluster]\naddress = no port\n"
+                                         "secret_file = credential:none\n");
+        std::string all;
+        for (const std::string& problem : result.problems) all += problem + "\n";
+        for (const char* line : {":2: [http] port: ", ":3: [http] tls_certificate: cannot read /nowhere/cert",
+                                 ":3: [http] tls_certificate and tls_key go together",
+                                 ":5: [exec] leader: there is no program at /nowhere/leader",
+                                 ":7: [cluster] address: ", ":8: [cluster] secret_file: cannot read "})
+            CPPUNIT_ASSERT_MESSAGE(line + ("\n" + all),
+                                   all.find("usherd.conf" + std::string(line)) != std::string::npos);
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(all, std::size_t(6), result.problems.size());
     }
 };
 CPPUNIT_TEST_SUITE_REGISTRATION(ServiceConfigTest);

@@ -75,9 +75,9 @@ private:
         for (const std::string& problem : readConfig(folder + "/all.conf", defaults).problems) {
             CPPUNIT_ASSERT_MESSAGE(problem, problem.find("unknown key") == std::string::npos);
             bool hasNoDefault = false;
-            for (const char* name :
-                 {"public_url", "tls_", "trusted_proxies", "password_file", "secret_file", "throttle_exempt",
-                  "capacity", "key_file", "allow", "[cluster] address", "there is no plugin"})
+            for (const char* name : {"public_url", "tls_", "trusted_proxies", "password_file", "secret_file",
+                                     "throttle_exempt", "capacity", "key_file", "allow", "[cluster] address",
+                                     "there is no plugin", "there is no program"})
                 hasNoDefault = hasNoDefault || problem.find(name) != std::string::npos;
             CPPUNIT_ASSERT_MESSAGE(problem, hasNoDefault);
         }

@@ -270,9 +270,9 @@ class RecoveryTest : public CppUnit::TestFixture {
             CPPUNIT_FAIL("no exception");
         } catch (const std::runtime_error& error) {
             std::string what = error.what();
-            CPPUNIT_ASSERT_MESSAGE(what, what.find("usherd.conf:4: cancel_grace_seconds: expected") !=
+            CPPUNIT_ASSERT_MESSAGE(what, what.find("usherd.conf:4: [exec] cancel_grace_seconds: expected") !=
                                              std::string::npos);
-            CPPUNIT_ASSERT_MESSAGE(what, what.find(":5: uid_range") != std::string::npos);
+            CPPUNIT_ASSERT_MESSAGE(what, what.find(":5: [exec] uid_range") != std::string::npos);
         }
     }
     void nobodyHasTheUidOfATest() {
