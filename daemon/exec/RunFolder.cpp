@@ -67,8 +67,10 @@ void makeRunsDir(const std::string& runsDir) {
     std::size_t slash = runsDir.rfind('/');
     std::string parent =
         slash == std::string::npos || slash == 0 ? std::string("/") : runsDir.substr(0, slash);
-    if (::stat(parent.c_str(), &st) != 0 || ::mkdir(runsDir.c_str(), 0711) != 0 ||
-        ::chmod(runsDir.c_str(), 0711) != 0 ||
+    const bool hasParent = ::stat(parent.c_str(), &st) == 0;
+    const int made = hasParent ? ::mkdir(runsDir.c_str(), 0711) : -1;
+    if (hasParent && made != 0 && errno == EEXIST) return; // the launcher and the daemon may make it at once
+    if (made != 0 || ::chmod(runsDir.c_str(), 0711) != 0 ||
         (::geteuid() == 0 && st.st_uid != 0 && ::chown(runsDir.c_str(), st.st_uid, st.st_gid) != 0))
         throw std::runtime_error("cannot make " + runsDir + ": " + std::strerror(errno));
 }
