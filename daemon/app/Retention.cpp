@@ -52,24 +52,37 @@ Retention::Pruned Retention::prune(const RetentionRules& rules, Instant until) {
 
 Retention::Pruned Retention::deleteExpired(const RetentionRules& rules, Instant until) {
     Pruned pruned;
-    while (!stopping()) {
-        const auto expired = _store.findExpired(rules, _nodeId, _clock.now(), kBatch);
-        if (expired.empty()) return pruned;
-        for (const std::string& run : expired) {
-            try {
-                _files.remove(run);
-            } catch (const std::exception& error) {
-                _logger.warning("files of run " + run + " are left behind: " + error.what());
-            }
+    auto goesOn = [&] { return !stopping() && !(pruned.more = _clock.instant() >= until); };
+    if (rules.keepDays > 0) {
+        while (true) {
+            const auto runs = _store.findOlder(rules.keepDays, _nodeId, _clock.now(), kBatch);
+            if (runs.empty()) break;
+            pruned.runs += remove(runs);
+            if (!goesOn()) return pruned;
         }
-        pruned.runs += _store.deleteRuns(expired);
-        if (_clock.instant() >= until) {
-            pruned.more = true;
-            break;
+    }
+    if (rules.keepRuns > 0) {
+        std::string job;
+        while (true) {
+            const auto runs = _store.findBeyond(rules.keepRuns, _nodeId, _clock.now(), kBatch, job);
+            if (!runs.empty()) pruned.runs += remove(runs);
+            if (job.empty() || !goesOn()) return pruned;
         }
-        pause();
     }
     return pruned;
+}
+
+int Retention::remove(const std::vector<std::string>& runs) {
+    for (const std::string& run : runs) {
+        try {
+            _files.remove(run);
+        } catch (const std::exception& error) {
+            _logger.warning("files of run " + run + " are left behind: " + error.what());
+        }
+    }
+    const int removed = _store.deleteRuns(runs);
+    pause();
+    return removed;
 }
 
 void Retention::discardDeleted(Instant until) {

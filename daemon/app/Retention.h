@@ -38,6 +38,8 @@ private:
     void pause();
     Pruned deleteExpired(const RetentionRules& rules, Instant until);
     void discardDeleted(Instant until);
+    /// With their files; how many. Pauses afterwards.
+    int remove(const std::vector<std::string>& runs);
 
     const RetentionRules _rules;
     const std::string _nodeId;

@@ -18,6 +18,26 @@ const std::string kOurs = "AND (r.node_id IS NULL OR r.node_id = $1 OR NOT EXIST
                           "WHERE i.run_id = r.id AND "
                           "i.expires_at > CAST($3 AS bigint)) ";
 
+constexpr int kJobs = 100; // a look
+const std::string kBeforeAll = "00000000-0000-0000-0000-000000000000";
+
+/// The next jobs, each with whether it has more runs than stay: read from the index alone, and no further
+/// than that number.
+std::string nextJobs(int keepRuns) {
+    return "SELECT CAST(j.id AS varchar(36)), CASE WHEN EXISTS (SELECT 1 FROM runs r WHERE r.job_id = j.id "
+           "LIMIT 1 OFFSET " +
+           std::to_string(keepRuns) +
+           ") THEN '1' ELSE '0' END FROM jobs j WHERE j.id > $1 ORDER BY j.id LIMIT " + std::to_string(kJobs);
+}
+
+/// The runs of job $4 below the oldest that stays. Ids are in the order of time, and so is the index
+/// runs_of_job: a window function would rank all runs, for each batch anew.
+std::string beyond(int keepRuns) {
+    return "AND r.job_id = $4 AND r.id < (SELECT e.id FROM runs e WHERE e.job_id = $4 AND e.status NOT IN "
+           "('queued', 'running') ORDER BY e.id DESC LIMIT 1 OFFSET " +
+           std::to_string(keepRuns - 1) + ") ";
+}
+
 /// $1, $2, … for these ids, which become `values`.
 std::string listed(std::span<const std::string> ids, std::vector<SqlValue>& values) {
     std::string list;
@@ -30,30 +50,44 @@ std::string listed(std::span<const std::string> ids, std::vector<SqlValue>& valu
 
 } // namespace
 
-std::vector<std::string> SqlRetentionStore::findExpired(const RetentionRules& rules,
-                                                        const std::string& nodeId, Micros now, int atMost) {
-    std::vector<std::string> expired;
-    const std::string limit = "LIMIT " + std::to_string(atMost);
-    std::vector<SqlValue> values{sqlValue(nodeId), sqlValue(now - kDay), sqlValue(now)};
+std::vector<std::string> SqlRetentionStore::find(const std::string& which, const std::string& nodeId,
+                                                 Micros now, const SqlValue& fourth, int atMost) {
+    std::vector<std::string> runs;
     _source.read([&](Poco::Data::Session& session) {
-        auto take = [&](const std::string& sql) {
-            const SqlRows rows = sqlSelect(session, sql, 1, values);
-            for (std::size_t i = 0; i < rows.size(); ++i) expired.push_back(rows.text(i, 0));
-        };
-        if (rules.keepDays > 0) {
-            values.push_back(sqlValue(now - rules.keepDays * kDay));
-            take("SELECT CAST(r.id AS varchar(36)) FROM runs r WHERE " + kEnded + kOurs +
-                 "AND r.completed_at < CAST($4 AS bigint) ORDER BY r.id " + limit);
-            values.pop_back();
-        }
-        if (rules.keepRuns > 0 && expired.empty()) // ids are in the order of time
-            take(
-                "SELECT CAST(r.id AS varchar(36)) FROM (SELECT r.*, row_number() OVER (PARTITION BY r.job_id "
-                "ORDER BY r.id DESC) AS place FROM runs r WHERE " +
-                kEnded + ") r WHERE r.place > " + std::to_string(rules.keepRuns) + " " + kOurs +
-                "ORDER BY r.id " + limit);
+        const SqlRows rows = sqlSelect(session,
+                                       "SELECT CAST(r.id AS varchar(36)) FROM runs r WHERE " + kEnded +
+                                           kOurs + which + "ORDER BY r.id LIMIT " + std::to_string(atMost),
+                                       1, {sqlValue(nodeId), sqlValue(now - kDay), sqlValue(now), fourth});
+        for (std::size_t i = 0; i < rows.size(); ++i) runs.push_back(rows.text(i, 0));
     });
-    return expired;
+    return runs;
+}
+
+std::vector<std::string> SqlRetentionStore::findOlder(int keepDays, const std::string& nodeId, Micros now,
+                                                      int atMost) {
+    return find("AND r.completed_at < CAST($4 AS bigint) ", nodeId, now, sqlValue(now - keepDays * kDay),
+                atMost);
+}
+
+std::vector<std::string> SqlRetentionStore::findBeyond(int keepRuns, const std::string& nodeId, Micros now,
+                                                       int atMost, std::string& job) {
+    SqlRows jobs;
+    _source.read([&](Poco::Data::Session& session) {
+        jobs = sqlSelect(session, nextJobs(keepRuns), 2, {sqlValue(job.empty() ? kBeforeAll : job)});
+    });
+    if (job.empty()) job = kBeforeAll;
+    std::vector<std::string> runs;
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        if (jobs.flag(i, 1)) {
+            const int room = atMost - static_cast<int>(runs.size());
+            const auto more = find(beyond(keepRuns), nodeId, now, sqlValue(jobs.text(i, 0)), room);
+            runs.insert(runs.end(), more.begin(), more.end());
+            if (static_cast<int>(more.size()) == room) return runs; // the job may have more
+        }
+        job = jobs.text(i, 0);
+    }
+    if (jobs.size() < kJobs) job.clear();
+    return runs;
 }
 
 int SqlRetentionStore::deleteRuns(std::span<const std::string> runIds) {
