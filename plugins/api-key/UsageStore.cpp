@@ -7,9 +7,12 @@ namespace usher::apikey {
 
 namespace {
 
+// The column is better-auth's, and has 32 bits: a key that is used up to that stays there. One that went over
+// would fail the statement for all keys in it, second by second.
 constexpr std::string_view kRecordPostgres = R"sql(WITH free AS MATERIALIZED
     (SELECT {id} FROM apikey WHERE {id} = ANY ($1) ORDER BY {id} FOR NO KEY UPDATE SKIP LOCKED)
-UPDATE apikey k SET {request_count} = coalesce(k.{request_count}, 0) + u.count,
+UPDATE apikey k SET {request_count} =
+        least(coalesce(k.{request_count}, 0) + u.count, greatest(k.{request_count}, 2147483647)),
     {last_request} = greatest(k.{last_request}, to_timestamp(u.micros / 1000000.0))
 FROM free f JOIN unnest($1::text[], $2::bigint[], $3::bigint[]) AS u (id, count, micros) ON u.id = f.{id}
 WHERE k.{id} = f.{id} RETURNING k.{id})sql";

@@ -9,6 +9,7 @@ using namespace usher::test;
 class ApiKeyFaultTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ApiKeyFaultTest);
     CPPUNIT_TEST(nothingBegunAfterARevocationIsAllowed);
+    CPPUNIT_TEST(aFullCounterStopsNoOthers);
     CPPUNIT_TEST(aFrozenDatabaseIsAnErrorByTheDeadline);
     CPPUNIT_TEST(aRestartOfTheServerFailsNothingAfterIt);
     CPPUNIT_TEST(startFailsWithoutADatabase);
@@ -67,6 +68,25 @@ class ApiKeyFaultTest : public CppUnit::TestFixture {
             CPPUNIT_ASSERT_EQUAL(0, unchanged);
             CPPUNIT_ASSERT_EQUAL(0, forbidden.load());
             CPPUNIT_ASSERT(allowed > rounds);
+        });
+    }
+    void aFullCounterStopsNoOthers() {
+        onEachDatabase([](ApiKeyWorld& world) {
+            auto node = world.node();
+            const std::string full = world.insertKey("k1", "job_0123456789abcdefghij");
+            const std::string other = world.insertKey("k2", "job_0123456789abcdefghik");
+            world.set("k1", "request_count = 2147483646");
+            for (const std::string& key : {full, full, full, other})
+                CPPUNIT_ASSERT_EQUAL(USHER_ALLOW,
+                                     node->askAndSettle(triggerBy(key), USHER_ACCEPTED).decision);
+            auto count = [&](const std::string& id) {
+                return world.value("SELECT request_count FROM apikey WHERE id = '" + id + "'");
+            };
+            CPPUNIT_ASSERT(becomes([&] { return count("k2") == "1"; }));
+            // SQLite's integers have 64 bits, whatever a column is called.
+            const std::string most = world.postgres() ? "2147483647" : "2147483649";
+            CPPUNIT_ASSERT(becomes([&] { return count("k1") == most; }));
+            CPPUNIT_ASSERT(!world.value("SELECT last_request FROM apikey WHERE id = 'k1'").empty());
         });
     }
     void aFrozenDatabaseIsAnErrorByTheDeadline() {
