@@ -151,6 +151,11 @@ class RunsContractTest : public CppUnit::TestFixture {
         CPPUNIT_ASSERT_EQUAL(206, part.status);
         CPPUNIT_ASSERT_EQUAL(std::string("234"), part.body);
         CPPUNIT_ASSERT_EQUAL(std::string("bytes 2-4/10"), part.field("content-range"));
+        range.back().second = "bytes=7-9223372036854775807"; // as far as it goes
+        part = http.request("GET", log + "?test=0", range);
+        CPPUNIT_ASSERT_EQUAL(206, part.status);
+        CPPUNIT_ASSERT_EQUAL(std::string("789"), part.body);
+        CPPUNIT_ASSERT_EQUAL(std::string("bytes 7-9/10"), part.field("content-range"));
         range.back().second = "bytes=99-";
         CPPUNIT_ASSERT_EQUAL(416, http.request("GET", log + "?test=0", range).status);
         CPPUNIT_ASSERT_EQUAL(404, w.admin("GET", log + "?test=7").status);
