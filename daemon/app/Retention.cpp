@@ -52,7 +52,11 @@ Retention::Pruned Retention::prune(const RetentionRules& rules, Instant until) {
 
 Retention::Pruned Retention::deleteExpired(const RetentionRules& rules, Instant until) {
     Pruned pruned;
-    auto goesOn = [&] { return !stopping() && !(pruned.more = _clock.instant() >= until); };
+    // Who asks again as long as there is more must come to an end: each answer deletes something.
+    auto goesOn = [&] {
+        pruned.more = pruned.runs > 0 && _clock.instant() >= until;
+        return !pruned.more && !stopping();
+    };
     if (rules.keepDays > 0) {
         while (true) {
             const auto runs = _store.findOlder(rules.keepDays, _nodeId, _clock.now(), kBatch);
