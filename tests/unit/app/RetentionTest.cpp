@@ -24,6 +24,7 @@ struct Looks final : RetentionStore {
         deleted.insert(deleted.end(), runs.begin(), runs.end());
         return static_cast<int>(runs.size());
     }
+    std::vector<std::string> deletedOf(std::span<const std::string>) override { return {}; }
 };
 
 struct NoFiles final : RunFiles {
@@ -36,6 +37,8 @@ struct NoFiles final : RunFiles {
     std::vector<Artifact> listArtifacts(const std::string&, int) override { return {}; }
     int openArtifact(const std::string&, int, const std::string&) override { return -1; }
     void remove(const std::string&) override {}
+    std::vector<std::string> listRuns() override { return {}; }
+    bool tryDiscard(const std::string&) override { return false; }
 };
 
 } // namespace
