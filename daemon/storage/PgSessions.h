@@ -60,6 +60,8 @@ private:
     /// A connection broke under a call that began then: perhaps the server is frozen.
     void suspect(Instant began, const std::string& reason);
     Loan connect();
+    void tryToConnect(const std::string& string) const;
+    [[noreturn]] void cannotConnect(const std::string& why) const;
     void keepConnecting();
     void runWork(bool transaction, const Work& work);
     void runOnce(Session&, bool transaction, const Work& work, Instant deadline);
