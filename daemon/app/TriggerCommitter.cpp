@@ -87,6 +87,7 @@ void TriggerCommitter::judgeAndInsert(Batch& batch, JobViews::Look look, Instant
 std::vector<TriggerCommitter::Fit> TriggerCommitter::judge(Batch& batch, JobViews::Look look,
                                                            Instant deadline) {
     std::vector<std::string> ids;
+    ids.reserve(batch.size());
     for (const auto& pending : batch) ids.push_back(pending->jobId);
     const std::vector<JobViews::Seen> seen = _views.look(ids, look, deadline);
     std::vector<Fit> fit;
@@ -103,6 +104,7 @@ std::vector<TriggerCommitter::Fit> TriggerCommitter::judge(Batch& batch, JobView
 /// Those that found room in the queue, and those that need none when their job is busy.
 std::vector<PendingTrigger*> TriggerCommitter::takePlaces(const std::vector<Fit>& fit, Instant deadline) {
     std::vector<QueueGauge::Wish> wishes;
+    wishes.reserve(fit.size());
     for (const Fit& one : fit) wishes.push_back({&one.pending->jobId, one.queueLimit});
     const auto places = _gauge.reserve(wishes, _clock.instant(), deadline);
     std::vector<PendingTrigger*> inserting;

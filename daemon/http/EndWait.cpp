@@ -10,7 +10,7 @@ constexpr std::chrono::milliseconds kAgain{250};
 
 } // namespace
 
-void EndWait::begin(Parts parts, std::shared_ptr<Exchange> exchange, const std::string& runId,
+void EndWait::begin(Parts parts, const std::shared_ptr<Exchange>& exchange, const std::string& runId,
                     std::chrono::milliseconds wait, std::function<Reply()> late, Fields fields) {
     auto self = std::make_shared<EndWait>(parts, exchange, runId, std::move(fields));
     std::weak_ptr<EndWait> weak = self; // for all but the timer: what is over must not be kept

@@ -27,7 +27,7 @@ public:
     };
 
     /// `fields` are added to the answer with the run.
-    static void begin(Parts parts, std::shared_ptr<Exchange> exchange, const std::string& runId,
+    static void begin(Parts parts, const std::shared_ptr<Exchange>& exchange, const std::string& runId,
                       std::chrono::milliseconds wait, std::function<Reply()> late, Fields fields);
 
     EndWait(Parts parts, std::shared_ptr<Exchange> exchange, std::string runId, Fields fields)
