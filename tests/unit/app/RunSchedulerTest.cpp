@@ -198,6 +198,14 @@ class RunSchedulerTest : public CppUnit::TestFixture {
             outcome.completedAt = 6;
             scheduler->finished(executor.run(i), outcome);
         }
+        /// Whoever would claim has done so then.
+        void turnsAFewTimes() {
+            for (int i = 0; i < 3; ++i) {
+                const std::uint64_t turns = scheduler->turns();
+                scheduler->wake();
+                CPPUNIT_ASSERT(eventually([&] { return scheduler->turns() > turns; }));
+            }
+        }
         /// Waits until so many steps were stored.
         Lines steps(std::size_t count) {
             CPPUNIT_ASSERT(eventually([&] { return store.steps().size() >= count; }));
@@ -251,11 +259,7 @@ class RunSchedulerTest : public CppUnit::TestFixture {
         node.executor.down = true;
         node.ends(0);
         CPPUNIT_ASSERT(node.steps(1) == Lines{"finish run-0"});
-        for (int i = 0; i < 3; ++i) {
-            const std::uint64_t turns = node.scheduler->turns();
-            node.scheduler->wake();
-            CPPUNIT_ASSERT(eventually([&] { return node.scheduler->turns() > turns; }));
-        }
+        node.turnsAFewTimes();
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, node.executor.started());
         node.executor.down = false;
         node.scheduler->wake();
@@ -268,11 +272,7 @@ class RunSchedulerTest : public CppUnit::TestFixture {
         node.scheduler->setDraining(false);
         node.ends(0);
         CPPUNIT_ASSERT(node.steps(1) == Lines{"finish run-0"});
-        for (int i = 0; i < 3; ++i) {
-            const std::uint64_t turns = node.scheduler->turns();
-            node.scheduler->wake();
-            CPPUNIT_ASSERT(eventually([&] { return node.scheduler->turns() > turns; }));
-        }
+        node.turnsAFewTimes();
         CPPUNIT_ASSERT_EQUAL(std::size_t{1}, node.executor.started());
     }
 
